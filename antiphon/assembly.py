@@ -10,7 +10,7 @@ import time
 from antiphon import installation
 from antiphon.banner import banner, other_ways, way_of
 from antiphon.config.settings import Settings
-from antiphon.errors import SetupError
+from antiphon.errors import AntiphonError, SetupError
 from antiphon.listener import bind, listen, new_event_loop, origin
 from antiphon.ports import Engine, ResponseStore
 from antiphon.server.app import App, ServerOptions
@@ -37,7 +37,7 @@ async def serve(settings: Settings) -> None:
     with bind(settings.host, settings.port) as listening:
         here = origin(listening)
         try:
-            await service.start()
+            await _start(service)
             await listen(
                 app,
                 listening,
@@ -47,6 +47,14 @@ async def serve(settings: Settings) -> None:
             )
         finally:
             await service.close()
+
+
+async def _start(service: Responses) -> None:
+    """Raises: SetupError, also for what would be a client's error later."""
+    try:
+        await service.start()
+    except AntiphonError as error:
+        raise SetupError(error.message) from error
 
 
 async def _drain(service: Responses, settings: Settings, number: signal.Signals) -> None:

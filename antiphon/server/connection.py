@@ -19,6 +19,7 @@ from antiphon.server.exchange import ClientGone
 from antiphon.server.frames import CreateFrame, FrameFault, SteerFrame, error_frame, in_lane, read_frame
 from antiphon.server.lanes import Lane
 from antiphon.server.steering import SteerRefused, steer_failed
+from antiphon.service.caller import ANYBODY
 from antiphon.service.responses import Responses
 
 MOST_LANES = 32
@@ -44,7 +45,7 @@ class SocketConnection:
     """One accepted connection."""
 
     def __init__(self, service: Responses, channel: Channel, options: WebSocketOptions, *, dialect: str | None) -> None:
-        self.tenant = "default"
+        self.caller = ANYBODY
         self.dialect = dialect
         self.strict = options.strict
         self.channel = channel

@@ -8,6 +8,7 @@ import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
 from antiphon.errors import AntiphonError, InvalidRequest, PayloadTooLarge
+from antiphon.service.caller import ANYBODY
 
 OPENAI_VERSION = b"2020-10-01"
 _encode = msgspec.json.Encoder().encode
@@ -25,7 +26,7 @@ class Exchange:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, request_id: str, max_body_bytes: int) -> None:
         self.request_id = request_id
-        self.tenant = "default"
+        self.caller = ANYBODY
         self.path_params: Mapping[str, str] = {}
         self.begun = False
         self.route: str | None = None
@@ -35,6 +36,10 @@ class Exchange:
         self._send = send
         self._max_body_bytes = max_body_bytes
         self._started_at = time.perf_counter()
+
+    @property
+    def tenant(self) -> str:
+        return self.caller.tenant
 
     def header(self, name: bytes) -> str | None:
         """The value of a header (lower-case name), or None."""

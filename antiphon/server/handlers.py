@@ -37,7 +37,7 @@ class Handlers:
         await self._create(exchange, decode_create(body, strict=self._strict), body)
 
     async def _create(self, exchange: Exchange, request: CreateResponse, body: bytes | None = None) -> None:
-        run = await self._service.create(request, exchange.tenant, body=body, dialect=self._dialect(exchange))
+        run = await self._service.create(request, exchange.caller, body=body, dialect=self._dialect(exchange))
         if request.stream:
             await self._stream(exchange, Following.live(run, -1, self._service.options.heartbeat_s))
         elif request.background:

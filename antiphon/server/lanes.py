@@ -31,6 +31,7 @@ from antiphon.server.steering import (
     steering_items,
     successor,
 )
+from antiphon.service.caller import Caller
 from antiphon.service.ids import new_id
 from antiphon.service.responses import Following, Responses
 from antiphon.service.run import Run
@@ -47,7 +48,7 @@ MOST_STEERS = 8
 class Connection(Protocol):
     """What a lane needs of its connection."""
 
-    tenant: str
+    caller: Caller
     dialect: str | None
     strict: bool
     channel: Channel
@@ -137,7 +138,7 @@ class Lane:
         connection = self._connection
         creating = asyncio.ensure_future(
             self._service.create(
-                request, connection.tenant, recall=connection.recall, generate=generate, dialect=connection.dialect
+                request, connection.caller, recall=connection.recall, generate=generate, dialect=connection.dialect
             )
         )
         try:

@@ -33,6 +33,7 @@ from antiphon.ports import (
     StoredResponse,
 )
 from antiphon.service.admission import BackgroundSlots
+from antiphon.service.caller import Caller
 from antiphon.service.conversations import Conversations, check_new
 from antiphon.service.figures import Figures
 from antiphon.service.ids import new_id
@@ -195,7 +196,7 @@ class Responses:
     async def create(
         self,
         request: CreateResponse,
-        tenant: str,
+        caller: Caller,
         *,
         recall: Recall | None = None,
         generate: bool = True,
@@ -211,6 +212,7 @@ class Responses:
         Raises: ClientError for what is the request's fault, EngineUnavailable, StoreUnavailable; nothing has begun
         then.
         """
+        tenant = caller.tenant
         validate.check(request)
         if self._refuses:
             raise EngineUnavailable("The server is shutting down.", retry_after_s=RETRY_AFTER_S)

@@ -7,7 +7,7 @@ incremental auto-vacuum, which only an empty database accepts, so it is set befo
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -136,6 +136,12 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     for number, script in enumerate(migrations[version:], version + 1):
         _apply(connection, script, number)
+    missing = _columns_missing(connection, migrations)
+    if missing:
+        raise SetupError(
+            f"{path} was made by an unreleased Antiphon and lacks {', '.join(missing)}; move it away or name another "
+            "data directory."
+        )
 
 
 def _apply(connection: sqlite3.Connection, script: str, number: int) -> None:
@@ -148,6 +154,25 @@ def _apply(connection: sqlite3.Connection, script: str, number: int) -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _columns_missing(connection: sqlite3.Connection, migrations: Sequence[str]) -> list[str]:
+    """What the migrations make and the database has not; more it may have."""
+    model = sqlite3.connect(":memory:")
+    try:
+        for statement in (statement for script in migrations for statement in split_script(script)):
+            model.execute(statement)
+        return sorted(set(_columns(model)) - set(_columns(connection)))
+    finally:
+        model.close()
+
+
+def _columns(connection: sqlite3.Connection) -> Iterator[str]:
+    for table, column in connection.execute(
+        "SELECT tables.name, columns.name FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns "
+        "WHERE tables.type = 'table'"
+    ):
+        yield f"{table}.{column}"
 
 
 def _version(connection: sqlite3.Connection) -> int:

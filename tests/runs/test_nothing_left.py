@@ -16,6 +16,7 @@ from antiphon.core.stream import ResponseStream
 from antiphon.engines.scripted import ScriptedEngine
 from antiphon.errors import EngineUnavailable
 from antiphon.ports import ResponseStore
+from antiphon.service.caller import ANYBODY
 from antiphon.service.options import Options
 from antiphon.service.responses import Following, Responses
 from antiphon.stores.memory import MemoryStore
@@ -72,7 +73,7 @@ def gauges(live: Live) -> list[str]:
 
 async def begun(service: Responses, said: str, **fields: Any) -> Any:
     body = encode({"input": said, **fields})
-    return await service.create(decode_create(body), "default", body=body)
+    return await service.create(decode_create(body), ANYBODY, body=body)
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])

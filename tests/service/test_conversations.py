@@ -7,6 +7,7 @@ import pytest
 
 from antiphon.engines.scripted import ScriptedEngine
 from antiphon.errors import ConversationLocked, ConversationNotFound, NotFound
+from antiphon.service.caller import ANYBODY, Caller
 from antiphon.service.options import Options
 from antiphon.service.responses import Responses
 from antiphon.stores.sql import SqlStore
@@ -33,12 +34,12 @@ async def test_another_tenant_s_conversation_is_unknown_everywhere() -> None:
         conversations.items(made, "bob", after=None, limit=1, descending=True),
         conversations.item(made, item_id, "bob"),
         conversations.delete_item(made, item_id, "bob"),
-        responses.create(request("hi", conversation=made), "bob"),
+        responses.create(request("hi", conversation=made), Caller(tenant="bob")),
     ):
         with pytest.raises(ConversationNotFound):
             await attempt
     with pytest.raises(NotFound, match="Item"):
-        await responses.create(request([{"type": "item_reference", "id": item_id}]), "bob")
+        await responses.create(request([{"type": "item_reference", "id": item_id}]), Caller(tenant="bob"))
     assert await conversations.get(made, "alice")
 
 
@@ -52,7 +53,7 @@ async def test_a_request_that_is_given_up_at_any_moment_leaves_the_conversation_
     begun = 0
     for moments in range(60):
         asked = request("[[stall:30]]", conversation=made, store=store)
-        task = asyncio.ensure_future(responses.create(asked, "default"))
+        task = asyncio.ensure_future(responses.create(asked, ANYBODY))
         for _ in range(moments):
             await asyncio.sleep(0.0002)
         if not task.cancel():

@@ -4,6 +4,7 @@ import pytest
 
 from antiphon.core.grammar import Call
 from antiphon.errors import Conflict
+from antiphon.service.caller import ANYBODY
 from antiphon.service.responses import Responses
 from antiphon.service.run import Run
 from antiphon.service.tool_outputs import Deliverable
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 async def just_ended(responses: Responses, asked: CreateResponse) -> Run:
     """A run whose last event has been read, while the server still holds it."""
-    run = await soon(responses.create(asked, "default"))
+    run = await soon(responses.create(asked, ANYBODY))
     if asked.extras.await_tool_outputs:
         await soon(run.paused.wait())
         await soon(responses.deliver(run.response.id, "default", output_for(run)))

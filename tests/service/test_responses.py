@@ -8,6 +8,7 @@ import pytest
 
 from antiphon.engines.scripted import ScriptedEngine
 from antiphon.errors import ClientError, InvalidRequest, NotFound, PreviousResponseNotFound
+from antiphon.service.caller import ANYBODY, Caller
 from antiphon.service.options import Options
 from antiphon.service.records import encode_response
 from antiphon.service.responses import Responses
@@ -29,7 +30,7 @@ def service(store: MemoryStore | None = None, engine: ScriptedEngine | None = No
 
 
 async def answer(responses: Responses, asked: CreateResponse, tenant: str = "default") -> dict[str, Any]:
-    run = await soon(responses.create(asked, tenant))
+    run = await soon(responses.create(asked, Caller(tenant=tenant)))
     response = encode_response(await soon(run.wait()))
     validate_response(response)
     return dict(json.loads(response))
@@ -52,13 +53,13 @@ async def test_another_tenant_s_response_is_unknown_everywhere() -> None:
     made = (await answer(responses, request("hi"), "alice"))["id"]
 
     with pytest.raises(NotFound):
-        await responses.get(made, "bob")
+        await responses.get(made, Caller(tenant="bob"))
     with pytest.raises(NotFound):
-        await responses.delete(made, "bob")
+        await responses.delete(made, Caller(tenant="bob"))
     with pytest.raises(NotFound):
         await responses.input_items(made, "bob", after=None, limit=1, descending=True)
     with pytest.raises(PreviousResponseNotFound):
-        await responses.create(request("hi", previous_response_id=made), "bob")
+        await responses.create(request("hi", previous_response_id=made), Caller(tenant="bob"))
     assert (await responses.get(made, "alice")).id == made
 
 
@@ -69,7 +70,7 @@ async def test_a_failed_response_cannot_be_continued(directive: str) -> None:
 
     assert failed["status"] == "failed"
     with pytest.raises(InvalidRequest) as refused:
-        await responses.create(request("hi", previous_response_id=failed["id"]), "default")
+        await responses.create(request("hi", previous_response_id=failed["id"]), ANYBODY)
     assert refused.value.param == "previous_response_id"
 
 
@@ -89,7 +90,7 @@ async def test_truncation_auto_drops_whole_turns_and_disabled_refuses() -> None:
 
     assert (await answer(responses, request(items, truncation="auto")))["output"][0]["content"][0]["text"] == "fine"
     with pytest.raises(ClientError) as refused:
-        await responses.create(request(items), "default")
+        await responses.create(request(items), ANYBODY)
     assert refused.value.code == "context_length_exceeded"
 
 
@@ -99,7 +100,7 @@ async def test_a_request_that_is_refused_leaves_nothing_behind() -> None:
     orphan = [{"type": "function_call_output", "call_id": "call_x", "output": "1"}]
 
     with pytest.raises(ClientError) as refused:
-        await responses.create(request(orphan), "default")
+        await responses.create(request(orphan), ANYBODY)
     assert refused.value.param == "input[0].call_id"
     assert not store._runs
 
@@ -108,7 +109,7 @@ async def test_closing_ends_live_runs_and_stores_their_end() -> None:
     store = WatchedStore()
     responses = service(store)
     await soon(responses.start())
-    run = await soon(responses.create(request("[[say:Once]][[stall:60]]"), "default"))
+    run = await soon(responses.create(request("[[say:Once]][[stall:60]]"), ANYBODY))
     await until_quiet()
     await soon(responses.close())
 
@@ -123,7 +124,7 @@ async def test_closing_waits_for_an_end_that_is_being_stored() -> None:
     store.gate.clear()
     responses = service(store)
     await soon(responses.start())
-    run = await soon(responses.create(request("[[say:Once]]"), "default"))
+    run = await soon(responses.create(request("[[say:Once]]"), ANYBODY))
     await soon(store.finishing.wait())
     closing = asyncio.ensure_future(responses.close())
     await until_quiet()

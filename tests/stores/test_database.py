@@ -94,6 +94,16 @@ async def test_a_foreign_database_is_refused_and_left_alone(path: Path) -> None:
     assert content(path) == before
 
 
+async def test_a_schema_that_lacks_a_column_is_refused(path: Path) -> None:
+    store = SqlStore(path)
+    await store.start()
+    await store.close()
+    with opened(path) as connection:
+        connection.execute("ALTER TABLE responses DROP COLUMN dialect")
+    with pytest.raises(SetupError, match=r"lacks responses\.dialect; move it away"):
+        await SqlStore(path).start()
+
+
 async def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
     path.parent.mkdir()
     spoil(path, start=0)
