@@ -20,6 +20,7 @@ from antiphon.core.toolbox import Target
 from antiphon.engines.scripted import ScriptedEngine
 from antiphon.ports import Generation
 from antiphon.server.sse import frame
+from antiphon.service.caller import ANYBODY
 from antiphon.service.options import Options
 from antiphon.service.responses import Responses
 from antiphon.service.run_states import BEGINNING, STEPS
@@ -192,7 +193,7 @@ async def _payloads() -> Sequence[bytes]:
     service = Responses(ScriptedEngine(), MemoryStore(), Options(), clock=lambda: NOW, ids=_counting())
     await service.start()
     try:
-        run = await service.create(decode_create(json.dumps(REQUEST).encode()), "default")
+        run = await service.create(decode_create(json.dumps(REQUEST).encode()), ANYBODY)
         await run.wait()
         return list(run.log.payloads)
     finally:
@@ -204,7 +205,7 @@ async def _steps() -> Sequence[tuple[str, Sequence[Event]]]:
     service = Responses(engine, MemoryStore(), Options(), clock=lambda: NOW, ids=_counting())
     await service.start()
     try:
-        await (await service.create(decode_create(json.dumps(REQUEST).encode()), "default")).wait()
+        await (await service.create(decode_create(json.dumps(REQUEST).encode()), ANYBODY)).wait()
         assert engine.asked is not None
         return await _fed(await ScriptedEngine().prepare(engine.asked))
     finally:
