@@ -13,6 +13,7 @@ from pathlib import Path
 
 from antiphon.errors import SetupError, StoreUnavailable
 from antiphon.stores.file_lock import FileLock
+from antiphon.stores.filesystem import network_filesystem
 from antiphon.stores.owners import owners_folder
 from antiphon.stores.sql_files import load_migrations, split_script
 
@@ -45,6 +46,12 @@ def set_up(path: Path) -> None:
 
     Safe when several processes do so at once. Raises: SetupError.
     """
+    kind = network_filesystem(path.parent)
+    if kind is not None:
+        raise SetupError(
+            f"{path} would be on a network file system ({kind}), where SQLite's locks do not hold; name a local data "
+            "directory."
+        )
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         owners_folder(path).mkdir(mode=0o700, exist_ok=True)
