@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from antiphon import __version__, assembly, installation
+from antiphon import __version__, assembly, data_command, installation
 from antiphon.config.flags import add_flags, given_flags
 from antiphon.config.settings import Row, rows, written
 from antiphon.config.sources import ConfigError, Loaded, load
@@ -66,6 +66,12 @@ def check(arguments: argparse.Namespace) -> int:
     name_width, value_width = (max(len(line[column]) for line in lines) for column in (0, 1))
     for name, value, where in lines:
         print(f"{name:<{name_width}}  {value:<{value_width}}  {where}")
+    return 0
+
+
+def data(arguments: argparse.Namespace) -> int:
+    """Export, erase, copy or restore what is stored."""
+    arguments.act(arguments, _load(arguments).settings.data_dir, _say)
     return 0
 
 
@@ -129,6 +135,8 @@ def _parser() -> argparse.ArgumentParser:
     checking = add("check", "Check the configuration and print every effective setting.", run=check)
     checking.usage, checking.epilog = "antiphon check [settings]", _SETTINGS_NOTE
     add_flags(checking)
+    keeping = add("data", "Export, erase, back up and restore what is stored.", run=data)
+    data_command.add_verbs(keeping, lambda verb: add_flags(verb, only=["data_dir"]))
     add("version", "Print the version.", run=version)
     return parser
 
