@@ -12,7 +12,7 @@ from antiphon.banner import banner, other_ways, way_of
 from antiphon.config.settings import Settings
 from antiphon.errors import AntiphonError, SetupError
 from antiphon.listener import bind, listen, new_event_loop, origin
-from antiphon.ports import Engine, ResponseStore
+from antiphon.ports import Engine, Quotas, ResponseStore
 from antiphon.server.app import App, ServerOptions
 from antiphon.service.options import Options
 from antiphon.service.responses import Responses
@@ -119,11 +119,17 @@ def build_engine(settings: Settings) -> Engine:
 
 def build_store(settings: Settings) -> ResponseStore:
     """The store that the settings name, not yet started."""
+    quotas = Quotas(
+        max_bytes=settings.retention_bytes,
+        max_entries=settings.retention_entries or None,
+        tenant_max_bytes=settings.retention_tenant_bytes or None,
+        tenant_max_entries=settings.retention_tenant_entries or None,
+    )
     if settings.store != "sqlite":
-        return MemoryStore()
+        return MemoryStore(quotas=quotas)
     from antiphon.stores.sql import SqlStore
 
-    return SqlStore(settings.data_dir / "antiphon.sqlite3", max_bytes=settings.retention_bytes)
+    return SqlStore(settings.data_dir / "antiphon.sqlite3", quotas=quotas)
 
 
 def _chat_http(settings: Settings) -> Engine:

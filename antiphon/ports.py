@@ -271,6 +271,37 @@ class ConversationStore(Protocol):
         ...
 
 
+class Quotas(Struct, frozen=True, kw_only=True):
+    """What may be stored, beyond which the oldest responses go at the next sweep; None: no limit.
+
+    Bytes are those of the store as a whole, and of a tenant's responses with their items and logs.
+    """
+
+    max_bytes: int | None = None
+    max_entries: int | None = None
+    tenant_max_bytes: int | None = None
+    tenant_max_entries: int | None = None
+
+
+NO_QUOTAS = Quotas()
+
+
+class Swept(Struct, frozen=True):
+    """What a sweep did: how many responses went for their age and for the quotas, and the bytes stored behind it.
+
+    `stored_bytes` is None where another process is sweeping, which does the same work.
+    """
+
+    expired: int = 0
+    over_quota: int = 0
+    stored_bytes: int | None = None
+
+    @property
+    def removed(self) -> int:
+        """How many responses went."""
+        return self.expired + self.over_quota
+
+
 class ResponseStore(Protocol):
     """Responses and their items. Everything is scoped by tenant: another tenant's id is an unknown id.
 
@@ -362,6 +393,6 @@ class ResponseStore(Protocol):
         """Take over the unfinished runs of owners that are dead."""
         ...
 
-    async def sweep(self, now: float) -> int:
-        """Delete what has expired or exceeds the limits, give the space back, and return how many responses went."""
+    async def sweep(self, now: float) -> Swept:
+        """Delete what has expired or exceeds the quotas, and give the space back. Unfinished runs stay."""
         ...

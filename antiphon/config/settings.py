@@ -151,6 +151,16 @@ class Settings(Struct, frozen=True, kw_only=True):
         int,
         Note(STATE, "Size of the store beyond which the oldest responses go.", "SIZE", "10GB", minimum=2**20),
     ] = 10 * 2**30
+    retention_entries: Annotated[
+        int, Note(STATE, "Stored responses beyond which the oldest go; 0: no limit.", "N", minimum=0)
+    ] = 0
+    retention_tenant_bytes: Annotated[
+        int,
+        Note(STATE, "Bytes of a tenant's responses beyond which its oldest go; 0: no limit.", "SIZE", minimum=0),
+    ] = 0
+    retention_tenant_entries: Annotated[
+        int, Note(STATE, "Stored responses of a tenant beyond which its oldest go; 0: no limit.", "N", minimum=0)
+    ] = 0
 
     upstream_api_key: Annotated[Secret | None, Note(UPSTREAM, "Key to send to the model servers.", "KEY", "none")] = (
         None

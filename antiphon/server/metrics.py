@@ -52,6 +52,7 @@ class Metrics:
         """Every figure but those of the process."""
         yield from _sessions(self._service.sessions)
         yield from _runs(self._service.figures)
+        yield from _stored(self._service.figures)
         requests = CounterMetricFamily(
             "antiphon_http_requests",
             "HTTP requests answered to their end.",
@@ -98,6 +99,19 @@ def _runs(figures: Figures) -> Iterator[Metric]:
         figures.first_output_s,
     )
     yield _histogram("antiphon_run_duration_seconds", "From the beginning of a run to its end.", figures.duration_s)
+
+
+def _stored(figures: Figures) -> Iterator[Metric]:
+    swept = CounterMetricFamily(
+        "antiphon_stored_responses_removed", "Stored responses that this process's sweeps removed.", labels=("reason",)
+    )
+    for reason in ("expired", "over_quota"):
+        swept.add_metric((reason,), figures.swept[reason])
+    yield swept
+    stored = GaugeMetricFamily("antiphon_store_bytes", "Size of the store after the last sweep, once there was one.")
+    if figures.stored_bytes is not None:
+        stored.add_metric((), figures.stored_bytes)
+    yield stored
 
 
 def _counter(name: str, about: str, value: float) -> Metric:

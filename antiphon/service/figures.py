@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
+from antiphon.ports import Swept
 from antiphon.wire.response import Response
 
 Kind = Literal["foreground", "background"]
@@ -40,8 +41,17 @@ class Figures:
         self.cached_input_tokens = 0
         self.output_tokens = 0
         self.readers = 0
+        self.swept: Counter[str] = Counter()
+        self.stored_bytes: int | None = None
         self.first_output_s = {kind: Distribution(FIRST_OUTPUT_BOUNDS_S) for kind in KINDS}
         self.duration_s = {kind: Distribution(DURATION_BOUNDS_S) for kind in KINDS}
+
+    def count_sweep(self, swept: Swept) -> None:
+        """A sweep is over."""
+        self.swept["expired"] += swept.expired
+        self.swept["over_quota"] += swept.over_quota
+        if swept.stored_bytes is not None:
+            self.stored_bytes = swept.stored_bytes
 
     def count_end(self, response: Response, duration_s: float) -> None:
         """A run has ended, with all that its response says."""

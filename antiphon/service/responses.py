@@ -468,9 +468,15 @@ class Responses:
             await asyncio.sleep(CANCEL_POLL_S)
         return await self.get(response_id, tenant)
 
-    async def sweep(self) -> int:
-        """Delete what has expired; returns how many responses went."""
-        return await self._store.sweep(self._clock())
+    async def sweep(self) -> None:
+        """Delete what has expired and what is beyond the quotas."""
+        swept = await self._store.sweep(self._clock())
+        self.figures.count_sweep(swept)
+        if swept.removed:
+            logger.info(
+                "%d stored responses went for their age, %d for the quotas; %s bytes are stored",
+                *(swept.expired, swept.over_quota, swept.stored_bytes),
+            )
 
 
 async def _wait_for(runs: Iterable[Run], at_most_s: float) -> None:

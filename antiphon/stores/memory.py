@@ -8,17 +8,21 @@ from msgspec import Struct
 from antiphon.core.ledger import CallLedger, CallOutput, Delivery
 from antiphon.errors import Conflict, PreviousResponseNotFound
 from antiphon.ports import (
+    NO_QUOTAS,
     AbandonedRun,
     Beginning,
     Ending,
     ItemPage,
     Lease,
+    Quotas,
     Segment,
     Status,
     StoredItem,
     StoredResponse,
+    Swept,
     Turn,
 )
+from antiphon.stores.excess import Excess, excess
 from antiphon.stores.memory_conversations import MemoryConversations, Room
 from antiphon.stores.paging import place_behind
 
@@ -61,10 +65,10 @@ class _Run(Struct, kw_only=True):
 
 
 class MemoryStore:
-    """A `ResponseStore` in plain dicts. `max_bytes` bounds heads, items and logs together at each sweep."""
+    """A `ResponseStore` in plain dicts. Heads, items and logs count for the `quotas`."""
 
-    def __init__(self, *, max_bytes: int | None = None) -> None:
-        self._max_bytes = max_bytes
+    def __init__(self, *, quotas: Quotas = NO_QUOTAS) -> None:
+        self._quotas = quotas
         self._last_key = 0
         self._runs: dict[int, _Run] = {}  # tombstones included, oldest first
         self._keys: dict[tuple[str, str], int] = {}  # by tenant and public id, tombstones left out
@@ -217,22 +221,33 @@ class MemoryStore:
         """None, ever: what dies with this process takes the store along."""
         return ()
 
-    async def sweep(self, now: float) -> int:
+    async def sweep(self, now: float) -> Swept:
         expired = [run for run in self._ended() if run.expires_at is not None and run.expires_at <= now]
         for run in expired:
             self._remove(run)
-        return len(expired) + self._remove_oldest()
+        quotas = self._quotas
+        over = 0
+        for tenant in {run.tenant for run in self._runs.values()}:
+            over += self._shed(quotas.tenant_max_entries, quotas.tenant_max_bytes, tenant)
+        over += self._shed(quotas.max_entries, quotas.max_bytes)
+        return Swept(len(expired), over, sum(run.size() for run in self._runs.values()))
 
-    def _remove_oldest(self) -> int:
-        if self._max_bytes is None:
-            return 0
+    def _shed(self, max_entries: int | None, max_bytes: int | None, tenant: str | None = None) -> int:
+        """Remove the oldest responses, all or a tenant's, until they keep within the quota; returns how many."""
         removed = 0
-        for run in list(self._ended()):
-            if sum(kept.size() for kept in self._runs.values()) <= self._max_bytes:
+        for run in [run for run in self._ended() if tenant in (None, run.tenant)]:
+            if not self._excess(max_entries, max_bytes, tenant):
                 break
             self._remove(run)
             removed += 1
         return removed
+
+    def _excess(self, max_entries: int | None, max_bytes: int | None, tenant: str | None) -> Excess:
+        if max_entries is None and max_bytes is None:
+            return Excess()
+        kept = [run for run in self._runs.values() if tenant in (None, run.tenant)]
+        entries, size = sum(not run.deleted for run in kept), sum(run.size() for run in kept)
+        return excess(entries, size, max_entries, max_bytes)
 
     def _ended(self) -> Iterator[_Run]:
         return (run for run in self._runs.values() if not run.deleted and run.status not in _UNFINISHED)

@@ -75,6 +75,7 @@ def begin_run(connection: sqlite3.Connection, beginning: Beginning, owner: str) 
         "owner": owner,
         "fence": fence,
         "head": beginning.head,
+        "size": len(beginning.head) + _size(beginning.input),
     }
     cursor = connection.execute(_SQL["begin"], values)
     if cursor.rowcount != 1 or cursor.lastrowid is None:
@@ -91,7 +92,13 @@ def finish_run(connection: sqlite3.Connection, lease: Lease, ending: Ending, seg
     """False: the lease was lost."""
     if segment is not None and not segment.write(connection, lease):
         return False
-    values = {"status": ending.status, "head": ending.head, "key": lease.key, "fence": lease.fence}
+    values = {
+        "status": ending.status,
+        "head": ending.head,
+        "output_size": _size(ending.output),
+        "key": lease.key,
+        "fence": lease.fence,
+    }
     if connection.execute(_SQL["finish"], values).rowcount != 1:
         return False
     forget_signals(connection, lease.key)
@@ -130,6 +137,10 @@ def _parent(connection: sqlite3.Connection, beginning: Beginning) -> int | None:
         raise PreviousResponseNotFound(beginning.previous_response_id)
     key: int = row[0]
     return key
+
+
+def _size(items: Sequence[StoredItem]) -> int:
+    return sum(len(item.body) for item in items)
 
 
 def _add_items(

@@ -9,13 +9,16 @@ from pathlib import Path
 from antiphon.core.ledger import CallOutput, Delivery
 from antiphon.errors import StoreUnavailable
 from antiphon.ports import (
+    NO_QUOTAS,
     AbandonedRun,
     Beginning,
     Ending,
     ItemPage,
     Lease,
+    Quotas,
     Segment,
     StoredResponse,
+    Swept,
     Turn,
 )
 from antiphon.stores import reading, runs, signals
@@ -33,12 +36,12 @@ _GROUP_SIZE = 64
 class SqlStore:
     """A `ResponseStore` on SQLite: one writing thread, a few reading ones, all behind the event loop that started it.
 
-    `max_bytes` bounds the database file; a sweep deletes the oldest responses beyond it.
+    A sweep deletes the oldest responses beyond the `quotas`, whose `max_bytes` is that of the database file.
     """
 
-    def __init__(self, path: Path, *, max_bytes: int | None = 10 * 2**30) -> None:
+    def __init__(self, path: Path, *, quotas: Quotas = NO_QUOTAS) -> None:
         self._path = path
-        self._max_bytes = max_bytes
+        self._quotas = quotas
         self._owner = Owner(path)
         self._started: tuple[Workers, Workers] | None = None
         self.conversations = SqlConversations(self._open, self._owner.id)
@@ -133,8 +136,8 @@ class SqlStore:
     async def claim_abandoned(self) -> Sequence[AbandonedRun]:
         return await self._writer.run(self._owner.claim_abandoned)
 
-    async def sweep(self, now: float) -> int:
-        return await Sweeper(self._path, self._max_bytes, self._writer, self._readers).sweep(now)
+    async def sweep(self, now: float) -> Swept:
+        return await Sweeper(self._path, self._quotas, self._writer, self._readers).sweep(now)
 
     @property
     def _writer(self) -> Workers:

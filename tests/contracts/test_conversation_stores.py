@@ -291,7 +291,7 @@ async def test_the_end_of_a_response_leaves_its_conversation(
 ) -> None:
     lease = await store.begin(replace(entering("r", 2), expires_at=5.0))
     await store.finish(lease, leaving("r", "in_r", "out_r"))
-    assert await store.sweep(10) == 1
+    assert (await store.sweep(10)).removed == 1
     assert await listed(conversations) == bodies("a", "b", "in_r", "out_r")
     assert await store.find_items(TENANT, ["out_r"]) == {"out_r": item("out_r").body}
 

@@ -2,12 +2,13 @@
 
 import faulthandler
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from antiphon.errors import Conflict, InvalidRequest, PreviousResponseNotFound
-from antiphon.ports import ItemPage, Lease, ResponseStore, Segment, StoredItem, StoredResponse, Turn
+from antiphon.ports import NO_QUOTAS, ItemPage, Lease, Quotas, ResponseStore, Segment, StoredItem, StoredResponse, Turn
 from antiphon.stores.memory import MemoryStore
 from antiphon.stores.sql import SqlStore
 from tests.stores.turns import TENANT, beginning, bodies, body, ending, head, item, put, turn
@@ -28,10 +29,10 @@ def bounded() -> Iterator[None]:
     faulthandler.cancel_dump_traceback_later()
 
 
-def make_store(kind: str, folder: Path, max_bytes: int | None = None) -> ResponseStore:
+def make_store(kind: str, folder: Path, quotas: Quotas = NO_QUOTAS) -> ResponseStore:
     if kind == "memory":
-        return MemoryStore(max_bytes=max_bytes)
-    return SqlStore(folder / "data" / "antiphon.db", max_bytes=max_bytes)
+        return MemoryStore(quotas=quotas)
+    return SqlStore(folder / "data" / "antiphon.db", quotas=quotas)
 
 
 @pytest.fixture(params=["memory", "sql"])
@@ -50,7 +51,15 @@ async def store(kind: str, tmp_path: Path) -> AsyncIterator[ResponseStore]:
 @pytest.fixture
 async def small_store(kind: str, tmp_path: Path) -> AsyncIterator[ResponseStore]:
     """At most 4 MiB."""
-    store = make_store(kind, tmp_path, 4 * MIB)
+    store = make_store(kind, tmp_path, Quotas(max_bytes=4 * MIB))
+    await store.start()
+    yield store
+    await store.close()
+
+
+@asynccontextmanager
+async def limited(kind: str, folder: Path, **quotas: int) -> AsyncIterator[ResponseStore]:
+    store = make_store(kind, folder, Quotas(**quotas))
     await store.start()
     yield store
     await store.close()
@@ -337,27 +346,27 @@ async def test_a_sweep_removes_what_has_expired_and_no_unfinished_run(store: Res
     await put(store, "later", expires_at=100.5)
     await put(store, "never")
     await store.begin(beginning("running", expires_at=50.0))
-    assert await store.sweep(99.9) == 0
-    assert await store.sweep(100.0) == 1
+    assert (await store.sweep(99.9)).removed == 0
+    assert (await store.sweep(100.0)).removed == 1
     assert [bool(await store.get(TENANT, name)) for name in ("old", "later", "never", "running")] == [0, 1, 1, 1]
 
 
 async def test_an_expired_parent_of_a_living_child_becomes_a_tombstone(store: ResponseStore) -> None:
     await put(store, "r1", expires_at=10.0)
     await put(store, "r2", previous="r1", expires_at=20.0)
-    assert await store.sweep(15.0) == 1
+    assert (await store.sweep(15.0)).removed == 1
     assert await store.get(TENANT, "r1") is None
     assert await store.chain(TENANT, "r2") == (turn("r1"), turn("r2"))
-    assert await store.sweep(25.0) == 1
+    assert (await store.sweep(25.0)).removed == 1
     assert await store.chain(TENANT, "r2") == ()
 
 
 async def test_a_sweep_removes_the_oldest_beyond_the_limit(small_store: ResponseStore) -> None:
     for number in range(6):
         await put(small_store, f"r{number}", input=[item("x", "y" * MIB)], output=[])
-    assert await small_store.sweep(0.0) == 3
+    assert (await small_store.sweep(0.0)).removed == 3
     assert [bool(await small_store.get(TENANT, f"r{number}")) for number in range(6)] == [0, 0, 0, 1, 1, 1]
-    assert await small_store.sweep(0.0) == 0
+    assert (await small_store.sweep(0.0)).removed == 0
 
 
 async def test_a_chain_beyond_the_limit_goes_with_its_leaf(small_store: ResponseStore) -> None:
@@ -365,11 +374,55 @@ async def test_a_chain_beyond_the_limit_goes_with_its_leaf(small_store: Response
     for number in range(6):
         await put(small_store, f"r{number}", previous=previous, input=[item("x", "y" * MIB)], output=[])
         previous = f"r{number}"
-    assert await small_store.sweep(0.0) == 6
+    assert (await small_store.sweep(0.0)).removed == 6
     assert await small_store.chain(TENANT, "r5") == ()
 
 
 async def test_a_sweep_leaves_unfinished_runs_whatever_they_take(small_store: ResponseStore) -> None:
     for number in range(6):
         await small_store.begin(beginning(f"r{number}", input=[item("x", "y" * MIB)]))
-    assert await small_store.sweep(0.0) == 0
+    assert (await small_store.sweep(0.0)).removed == 0
+
+
+async def test_a_sweep_keeps_the_newest_entries(kind: str, tmp_path: Path) -> None:
+    async with limited(kind, tmp_path, max_entries=2) as store:
+        for number in range(4):
+            await put(store, f"r{number}", tenant=f"t{number % 2}")
+        await store.begin(beginning("running"))
+        assert (await store.sweep(0.0)).over_quota == 3
+        assert [bool(await store.get(f"t{number % 2}", f"r{number}")) for number in range(4)] == [0, 0, 0, 1]
+
+
+async def test_a_quota_of_a_tenant_concerns_no_other(kind: str, tmp_path: Path) -> None:
+    async with limited(kind, tmp_path, tenant_max_entries=2) as store:
+        for number in range(4):
+            await put(store, f"r{number}", tenant="busy")
+        await put(store, "r0", tenant="quiet")
+        assert (await store.sweep(0.0)).over_quota == 2
+        assert [bool(await store.get("busy", f"r{number}")) for number in range(4)] == [0, 0, 1, 1]
+        assert await store.get("quiet", "r0") is not None
+
+
+async def test_the_bytes_of_a_tenant_are_items_heads_and_logs(kind: str, tmp_path: Path) -> None:
+    async with limited(kind, tmp_path, tenant_max_bytes=3 * MIB) as store:
+        for number in range(5):
+            await put(store, f"r{number}", tenant="busy", input=[item("x", "y" * MIB)], output=[])
+        await put(store, "small", tenant="quiet")
+        assert (await store.sweep(0.0)).over_quota == 3
+        assert [bool(await store.get("busy", f"r{number}")) for number in range(5)] == [0, 0, 0, 1, 1]
+        assert (await store.sweep(0.0)).removed == 0
+
+
+async def test_a_tenant_s_chain_beyond_its_bytes_goes_with_its_leaf(kind: str, tmp_path: Path) -> None:
+    async with limited(kind, tmp_path, tenant_max_bytes=3 * MIB) as store:
+        previous = None
+        for number in range(5):
+            await put(store, f"r{number}", previous=previous, input=[item("x", "y" * MIB)], output=[])
+            previous = f"r{number}"
+        assert (await store.sweep(0.0)).over_quota == 5
+        assert await store.chain(TENANT, "r4") == ()
+
+
+async def test_a_sweep_tells_what_is_stored(store: ResponseStore) -> None:
+    await put(store, "r1", input=[item("x", "y" * MIB)])
+    assert ((await store.sweep(0.0)).stored_bytes or 0) >= MIB

@@ -2,7 +2,13 @@
 SELECT key FROM responses WHERE tenant = :tenant AND id = :id AND deleted = 0;
 
 -- name: bury
-UPDATE responses SET deleted = 1, fence = fence + 1, head = x'' WHERE key = :key AND deleted = 0;
+-- A tombstone takes what its items take.
+UPDATE responses SET deleted = 1, fence = fence + 1, head = x'', size = max(0, size - length(head)
+    - (SELECT coalesce(sum(length(payloads)), 0) FROM segments WHERE response = :key))
+WHERE key = :key AND deleted = 0;
+
+-- name: size
+SELECT size FROM responses WHERE key = :key;
 
 -- name: childless_tombstone
 SELECT parent FROM responses AS r

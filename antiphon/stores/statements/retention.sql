@@ -8,6 +8,18 @@ SELECT key FROM responses
 WHERE key > :after AND deleted = 0 AND status NOT IN ('queued', 'in_progress')
 ORDER BY key LIMIT :limit;
 
+-- name: oldest_of_tenant
+SELECT key FROM responses
+WHERE tenant = :tenant AND key > :after AND deleted = 0 AND status NOT IN ('queued', 'in_progress')
+ORDER BY key LIMIT :limit;
+
+-- name: entries
+SELECT count(*) FROM responses INDEXED BY responses_by_tenant WHERE deleted = 0;
+
+-- name: tenants
+-- Each tenant with its living responses, and the bytes of these and of its tombstones.
+SELECT tenant, sum(deleted = 0), sum(size) FROM responses INDEXED BY responses_by_tenant GROUP BY tenant;
+
 -- name: unneeded_tombstones
 SELECT key FROM responses AS r
 WHERE deleted = 1 AND NOT EXISTS (SELECT 1 FROM responses AS child WHERE child.parent = r.key)

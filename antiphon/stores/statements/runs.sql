@@ -1,6 +1,6 @@
 -- name: begin
-INSERT INTO responses (tenant, id, parent, status, background, dialect, created_at, expires_at, owner, fence, head)
-VALUES (:tenant, :id, :parent, :status, :background, :dialect, :created_at, :expires_at, :owner, :fence, :head)
+INSERT INTO responses (tenant, id, parent, status, background, dialect, created_at, expires_at, owner, fence, head, size)
+VALUES (:tenant, :id, :parent, :status, :background, :dialect, :created_at, :expires_at, :owner, :fence, :head, :size)
 ON CONFLICT DO NOTHING;
 
 -- name: find
@@ -20,7 +20,8 @@ DELETE FROM requests WHERE response = :key;
 DELETE FROM calls WHERE response = :key;
 
 -- name: finish
-UPDATE responses SET status = :status, head = :head
+UPDATE responses SET status = :status, head = :head, size = size - length(head) + length(:head) + :output_size
+    + (SELECT coalesce(sum(length(payloads)), 0) FROM segments WHERE response = :key)
 WHERE key = :key AND fence = :fence AND deleted = 0 AND status IN ('queued', 'in_progress');
 
 -- name: item_place
