@@ -4,15 +4,28 @@ Only items are inherited along a chain: instructions and tools are those of the 
 before the model goes on; calls left open by an incomplete turn are dropped.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
 from antiphon.core import chat
+from antiphon.core.action_items import ActionCall, ActionOutput, action_arguments, output_text
+from antiphon.core.action_tools import ActionKind
+from antiphon.core.chat_order import arrange
 from antiphon.core.toolbox import TOOL_SEARCH, flat_name
 from antiphon.errors import ClientError, InvalidRequest
 from antiphon.wire.content import InputImage, InputText, OutputText, Refusal
+from antiphon.wire.hosted import (
+    ApplyPatchCall,
+    ApplyPatchCallOutput,
+    ComputerCall,
+    ComputerCallOutput,
+    LocalShellCall,
+    LocalShellCallOutput,
+    ShellCall,
+    ShellCallOutput,
+)
 from antiphon.wire.items import (
     CustomToolCall,
     CustomToolCallOutput,
@@ -26,8 +39,17 @@ from antiphon.wire.items import (
 )
 from antiphon.wire.tools import CustomTool, FunctionTool, NamespaceTool, Tool
 
-Call = FunctionCall | CustomToolCall | ToolSearchCall
-CallOutput = FunctionCallOutput | CustomToolCallOutput | ToolSearchOutput
+Call = FunctionCall | CustomToolCall | ToolSearchCall | ActionCall
+CallOutput = FunctionCallOutput | CustomToolCallOutput | ToolSearchOutput | ActionOutput
+
+
+ACTION_OF: Mapping[type, ActionKind] = {
+    ApplyPatchCall: "apply_patch",
+    ShellCall: "shell",
+    LocalShellCall: "local_shell",
+    ComputerCall: "computer",
+}
+"""The name under which the model called each kind."""
 
 
 class PastTurn(Struct, frozen=True):
@@ -42,12 +64,12 @@ def assemble(past: Sequence[PastTurn], new: Sequence[Item]) -> tuple[Item, ...]:
 
     Raises: ClientError naming the call, or the place of the stray output in `new`.
     """
-    answered = {item.call_id for turn in past for item in turn.items if isinstance(item, CallOutput)}
-    answered |= {item.call_id for item in new if isinstance(item, CallOutput)}
+    answered = {_answered_id(item) for turn in past for item in turn.items if isinstance(item, CallOutput)}
+    answered |= {_answered_id(item) for item in new if isinstance(item, CallOutput)}
     items: list[Item] = []
     for turn in past:
         items += (item for item in turn.items if not (turn.cut and _is_open_call(item, answered)))
-    _check_outputs({item.call_id for item in items if isinstance(item, Call)}, new)
+    _check_outputs({name for item in items if isinstance(item, Call) for name in _names_of(item)}, new)
     items += new
     for item in items:
         if isinstance(item, Call) and _is_open_call(item, answered):
@@ -56,22 +78,34 @@ def assemble(past: Sequence[PastTurn], new: Sequence[Item]) -> tuple[Item, ...]:
 
 
 def _is_open_call(item: Item, answered: set[str | None]) -> bool:
-    return isinstance(item, Call) and _waits_for_output(item) and item.call_id not in answered
+    return isinstance(item, Call) and _waits_for_output(item) and answered.isdisjoint(_names_of(item))
 
 
 def _waits_for_output(call: Call) -> bool:
     """What the server searched for came with its result; what is asynchronous may be answered later."""
-    return call.call_id is not None if isinstance(call, ToolSearchCall) else not call.async_
+    return call.call_id is not None if isinstance(call, ToolSearchCall) else not getattr(call, "async_", None)
+
+
+def _names_of(call: Call) -> tuple[str | None, ...]:
+    """What an output can name a call by."""
+    return (call.call_id, call.id) if isinstance(call, LocalShellCall) else (call.call_id,)
+
+
+def _answered_id(output: CallOutput) -> str | None:
+    """The call that an output answers. Clients of today name a local shell's call by the output's own `id`."""
+    if isinstance(output, LocalShellCallOutput):
+        return output.call_id or output.id
+    return output.call_id
 
 
 def _check_outputs(calls: set[str | None], new: Sequence[Item]) -> None:
     known = set(calls)
     for index, item in enumerate(new):
         if isinstance(item, Call):
-            known.add(item.call_id)
-        elif isinstance(item, CallOutput) and item.call_id is not None and item.call_id not in known:
+            known.update(_names_of(item))
+        elif isinstance(item, CallOutput) and (call_id := _answered_id(item)) is not None and call_id not in known:
             raise ClientError(
-                f"No tool call found for function call output with call_id {item.call_id}.",
+                f"No tool call found for function call output with call_id {call_id}.",
                 param=f"input[{index}].call_id",
             )
 
@@ -82,6 +116,7 @@ def to_messages(items: Sequence[Item], instructions: str | None) -> tuple[chat.M
     if instructions:
         messages.append(chat.Message("system", instructions))
     draft = _AssistantDraft()
+    calls_by_id = {item.id: item.call_id for item in items if isinstance(item, LocalShellCall)}
     for item in items:
         match item:
             case Reasoning():
@@ -105,10 +140,16 @@ def to_messages(items: Sequence[Item], instructions: str | None) -> tuple[chat.M
             case FunctionCallOutput() | CustomToolCallOutput():
                 draft.flush(messages)
                 messages += _tool_messages(item)
+            case ApplyPatchCall() | ShellCall() | LocalShellCall() | ComputerCall():
+                draft.call(chat.ToolCall(item.call_id, ACTION_OF[type(item)], action_arguments(item)))
+            case ApplyPatchCallOutput() | ShellCallOutput() | LocalShellCallOutput() | ComputerCallOutput():
+                draft.flush(messages)
+                messages.append(_action_message(item, calls_by_id))
             case _:  # items of tools this server lacks say nothing to the model
                 pass
     draft.flush(messages)
-    return tuple(messages)
+    pending = {item.call_id for item in items if isinstance(item, FunctionCall | CustomToolCall) and item.async_}
+    return arrange(messages, may_be_late=pending)
 
 
 class _AssistantDraft:
@@ -208,6 +249,14 @@ def _tool_messages(item: FunctionCallOutput | CustomToolCallOutput) -> list[chat
     namespace = item.namespace if isinstance(item, FunctionCallOutput) else None
     call = chat.ToolCall(call_id, flat_name(item.name or "tool", namespace), "{}")
     return [chat.Message("assistant", tool_calls=(call,)), chat.Message("tool", output, tool_call_id=call_id)]
+
+
+def _action_message(item: ActionOutput, calls_by_id: Mapping[str | None, str]) -> chat.Message:
+    call_id = item.call_id or calls_by_id.get(item.id) or item.id
+    url = item.output.image_url if isinstance(item, ComputerCallOutput) else None
+    text = output_text(item)
+    content = (chat.TextPart(text), chat.ImagePart(url)) if url else text
+    return chat.Message("tool", content, tool_call_id=call_id)
 
 
 def turn_starts(messages: Sequence[chat.Message]) -> list[int]:

@@ -11,21 +11,20 @@ from typing import cast
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from antiphon.core.whole_items import Whole, opening
 from antiphon.wire import events as ev
+from antiphon.wire import hosted_events as hosted
 from antiphon.wire.content import Logprob, OutputText, ReasoningText, Refusal
+from antiphon.wire.hosted import ApplyPatchCallOutput, ComputerCallOutput, ShellCall
 from antiphon.wire.items import (
     CustomToolCall,
-    CustomToolCallOutput,
     FunctionCall,
-    FunctionCallOutput,
     Message,
     Reasoning,
-    ToolSearchCall,
 )
 from antiphon.wire.response import Response
 
 Grown = Message | Reasoning | FunctionCall | CustomToolCall
-Whole = FunctionCallOutput | CustomToolCallOutput | ToolSearchCall
 FoldedItem = Grown | Whole
 FoldedPart = OutputText | Refusal | ReasoningText
 
@@ -34,6 +33,7 @@ PartEvent = ev.ContentPartAdded | ev.ContentPartDone
 PartDelta = ev.OutputTextDelta | ev.RefusalDelta | ev.ReasoningTextDelta
 CallDelta = ev.FunctionCallArgumentsDelta | ev.CustomToolCallInputDelta
 PartDone = ev.OutputTextDone | ev.RefusalDone | ev.ReasoningTextDone
+CommandEvent = hosted.ShellCallCommandAdded | hosted.ShellCallCommandDelta | hosted.ShellCallCommandDone
 CallDone = ev.FunctionCallArgumentsDone | ev.CustomToolCallInputDone
 SummaryEvent = (
     ev.ReasoningSummaryPartAdded
@@ -44,16 +44,13 @@ SummaryEvent = (
 Lifecycle = ev.Created | ev.Queued | ev.InProgress
 Last = ev.Completed | ev.Incomplete | ev.Failed
 
-# The field that grows by deltas, or that is there at once when an item comes whole.
+# The field that grows by deltas.
 PART_FIELD: dict[type, str] = {OutputText: "text", Refusal: "refusal", ReasoningText: "text"}
 ITEM_FIELD: dict[type, str] = {
     Message: "content",
     Reasoning: "content",
     FunctionCall: "arguments",
     CustomToolCall: "input",
-    FunctionCallOutput: "output",
-    CustomToolCallOutput: "output",
-    ToolSearchCall: "arguments",
 }
 
 
@@ -78,6 +75,7 @@ class Fold:
         self._response: Response | None = None
         self._text: list[str] = []
         self.logprobs: list[Logprob] = []
+        self._commands: list[str] = []
         self._text_done = False
 
     @property
@@ -141,6 +139,8 @@ class Fold:
                 | ev.ReasoningSummaryPartDone()
             ):
                 self._summarize(event)
+            case hosted.ShellCallCommandAdded() | hosted.ShellCallCommandDelta() | hosted.ShellCallCommandDone():
+                self._command(event)
             case ev.Completed() | ev.Incomplete() | ev.Failed():
                 self._end(event)
             case ev.ErrorEvent():
@@ -176,19 +176,25 @@ class Fold:
     def _open(self, event: ev.OutputItemAdded) -> None:
         item = self._item(event)
         self._check(self.open_item is None, event, "opens an item inside another")
-        self._check(not getattr(item, ITEM_FIELD[type(item)]), event, "opens an item that is not empty")
-        self._check(item.status == "in_progress", event, "opens an item that is not in progress")
+        empty = opening(item) == item if isinstance(item, Whole) else not getattr(item, ITEM_FIELD[type(item)])
+        self._check(empty, event, "opens an item that is not empty")
+        over = isinstance(item, ApplyPatchCallOutput | ComputerCallOutput)
+        self._check(over or item.status == "in_progress", event, "opens an item that is not in progress")
         self._check(item.id not in [each.id for each in self.items], event, "repeats an item id")
         self.open_item = item
         self._start_text()
+        if isinstance(item, ShellCall):
+            self._commands, self._text_done = [], True
 
     def _close(self, event: ev.OutputItemDone) -> None:
         item, opened = self._item(event), self.open_item
         self._check(self.part is None, event, "closes an item with an open part")
-        self._check(item.status in ("completed", "incomplete"), event, "closes an item that is not done")
-        if isinstance(opened, Whole):
-            field = ITEM_FIELD[type(opened)]
-            opened = replace(opened, **{field: getattr(item, field, None)})
+        self._check(item.status in ("completed", "incomplete", "failed"), event, "closes an item that is not done")
+        if isinstance(item, Whole):
+            self._check(opening(item) == opened, event, "differs from what was opened")
+            said = item.action.commands == tuple(self._commands) if isinstance(item, ShellCall) else True
+            self._check(said, event, "has other commands than its events")
+            opened = item
         if isinstance(opened, Reasoning):
             opened = replace(opened, encrypted_content=getattr(item, "encrypted_content", None))
         if isinstance(opened, FunctionCall | CustomToolCall):
@@ -200,7 +206,7 @@ class Fold:
 
     def _item(self, event: ItemEvent) -> FoldedItem:
         self._check(event.output_index == len(self.items), event, "has the wrong output_index")
-        self._check(type(event.item) in ITEM_FIELD, event, "carries an item that is not of this grammar")
+        self._check(isinstance(event.item, FoldedItem), event, "carries an item that is not of this grammar")
         return cast(FoldedItem, event.item)
 
     # -- parts
@@ -244,6 +250,27 @@ class Fold:
             case ev.ReasoningSummaryPartDone():
                 self._check(event.part.text == self.text, event, "differs from its deltas")
                 self.open_item = replace(opened, summary=(*opened.summary, event.part))
+
+    # -- commands
+
+    def _command(self, event: CommandEvent) -> None:
+        """One command after the other; the events name no item."""
+        self._check(isinstance(self.open_item, ShellCall), event, "needs a shell call")
+        self._check(event.output_index == len(self.items), event, "has the wrong output_index")
+        self._check(event.command_index == len(self._commands), event, "has the wrong command_index")
+        match event:
+            case hosted.ShellCallCommandAdded():
+                self._check(not event.command, event, "opens a command that is not empty")
+                self._check(not self._text, event, "opens a command inside another")
+                self._text_done = False
+            case hosted.ShellCallCommandDelta():
+                self._check(not self._text_done, event, "comes before its command")
+                self._text.append(event.delta)
+            case hosted.ShellCallCommandDone():
+                self._check(event.command == self.text, event, "differs from its deltas")
+                self._commands.append(event.command)
+                self._start_text()
+                self._text_done = True
 
     # -- text
 

@@ -7,16 +7,20 @@ import msgspec
 from msgspec import Raw, Struct
 
 from antiphon.core import deltas as d
+from antiphon.core.action_items import ActionCall
 from antiphon.core.chat import encode_json
+from antiphon.core.whole_items import CallOutput
 from antiphon.wire import events as ev
 from antiphon.wire.content import OutputText, ReasoningText, Refusal
-from antiphon.wire.items import CustomToolCall, CustomToolCallOutput, FunctionCall, FunctionCallOutput, ToolSearchCall
+from antiphon.wire.items import CustomToolCall, FunctionCall, ToolSearchCall
 
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
 IncompleteReason = Literal["max_output_tokens", "content_filter", "steered"]
 ItemPart = OutputText | Refusal | ReasoningText
-Call = FunctionCall | CustomToolCall
-Output = FunctionCallOutput | CustomToolCallOutput
+WrittenCall = FunctionCall | CustomToolCall
+"""A call whose arguments stream as they are written."""
+Call = WrittenCall | ActionCall
+Output = CallOutput
 
 
 class PartRow(Struct, frozen=True):
@@ -32,7 +36,7 @@ class PartRow(Struct, frozen=True):
 class CallRow(Struct, frozen=True):
     """How one kind of call grows: its item, the item's field, and its events, of which a search for tools has none."""
 
-    item: Callable[..., Call | ToolSearchCall]
+    item: Callable[..., WrittenCall | ToolSearchCall]
     prefix: str
     field: str
     delta: Callable[..., ev.Event] | None = None

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from antiphon.core import deltas as d
 from antiphon.core.fold import Fold
-from antiphon.core.grammar import CALLS, PARTS, Call, ItemPart, ItemStatus, PartRow
+from antiphon.core.grammar import CALLS, PARTS, ItemPart, ItemStatus, PartRow, WrittenCall
 from antiphon.core.toolbox import TOOL_SEARCH, Target
 from antiphon.core.unwrap import InputUnwrapper
 from antiphon.wire import events as ev
@@ -141,7 +141,7 @@ class OpenCall:
         self._unwrapper = InputUnwrapper() if target.kind == "custom" else None
 
     @classmethod
-    def reopen(cls, item: Call | ToolSearchCall, fold: Fold) -> "OpenCall":
+    def reopen(cls, item: WrittenCall | ToolSearchCall, fold: Fold) -> "OpenCall":
         """As it stood when its log broke off; it can only be closed."""
         if isinstance(item, ToolSearchCall):
             return cls(Target("tool_search", TOOL_SEARCH), item.id or "", item.call_id or "", len(fold.items))

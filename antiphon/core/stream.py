@@ -15,7 +15,7 @@ Rules
  7. A stream that awaits tool outputs does not finish while one of its calls has none: `needs` says which, `deliver`
     adds outputs as items of their own, and the next round of generation goes on in the same stream.
  8. A stream that holds its calls says nothing of a call before it is whole, so that one cut off by a crash was never
-    seen.
+    seen. The same goes for a call of one of the API's own tools in every stream, which is read when it is whole.
 
 What a kind of delta opens, appends and closes is data: `core.grammar`. Numbers and dialects are the encoder's, not
 ours.
@@ -28,6 +28,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from antiphon.core import deltas as d
+from antiphon.core.action_tools import ACTION_NAMES
 from antiphon.core.fold import Fold
 from antiphon.core.grammar import (
     CALLS,
@@ -40,13 +41,16 @@ from antiphon.core.grammar import (
     Output,
     PartRow,
 )
+from antiphon.core.open_actions import CutAction, OpenAction
 from antiphon.core.open_items import Conclusion, OpenCall, OpenContent
+from antiphon.core.output_forms import delivered
 from antiphon.core.toolbox import Target
+from antiphon.core.whole_items import opening
 from antiphon.errors import EngineError
 from antiphon.wire import events as ev
+from antiphon.wire.hosted import ApplyPatchCall, ComputerCall, LocalShellCall, ShellCall
 from antiphon.wire.items import (
     CustomToolCall,
-    CustomToolCallOutput,
     FunctionCall,
     Message,
     OutputItem,
@@ -95,7 +99,7 @@ class ResponseStream:
         self._conclude = conclude
         self.breach: EngineError | None = None
         self._closed: list[OutputItem] = []
-        self._open: OpenContent | OpenCall | None = None
+        self._open: OpenContent | OpenCall | OpenAction | CutAction | None = None
         self._held: list[ev.Event] = []
         self._dropping_call = False
         self._calls = 0
@@ -109,10 +113,10 @@ class ResponseStream:
     @property
     def response(self) -> Response:
         """The response as it stands: the answer without streaming, what is stored, and what the last event carries."""
-        held = self._hold_calls and isinstance(self._open, OpenCall)
-        if self._open is None or held:
-            return replace(self._base, output=tuple(self._closed))
-        return replace(self._base, output=(*self._closed, self._open.item("in_progress")))
+        current = self._open
+        if isinstance(current, OpenContent) or (isinstance(current, OpenCall) and not self._hold_calls):
+            return replace(self._base, output=(*self._closed, current.item("in_progress")))
+        return replace(self._base, output=tuple(self._closed))
 
     @property
     def finished(self) -> bool:
@@ -154,6 +158,8 @@ class ResponseStream:
                 self._open = OpenContent.reopen(item, fold)
             case FunctionCall() | CustomToolCall() | ToolSearchCall() as item:
                 self._open = OpenCall.reopen(item, fold)
+            case ApplyPatchCall() | ShellCall() | LocalShellCall() | ComputerCall() as item:
+                self._open = CutAction(item, len(fold.items))
             case _:
                 self._open = None
         if self._await_outputs:
@@ -194,11 +200,10 @@ class ResponseStream:
         events: list[ev.Event] = []
         for output in outputs:
             index = len(self._closed)
-            item = replace(output, status="completed")
-            blank = replace(output, output="" if isinstance(output.output, str) else (), status="in_progress")
+            item = delivered(output)
             self._closed.append(item)
             events += [
-                ev.OutputItemAdded(output_index=index, item=blank),
+                ev.OutputItemAdded(output_index=index, item=opening(item)),
                 ev.OutputItemDone(output_index=index, item=item),
             ]
         return events
@@ -251,13 +256,18 @@ class ResponseStream:
         current = self._open
         if current is None:
             return []
+        if isinstance(current, OpenAction | CutAction):
+            events, item = current.close(status, self._new_id)
+            return self._closed_as(item, events)
         events = [*self._held, *current.close_part()]
         if self._conclude is not None and isinstance(current, OpenContent) and current.kind == "reasoning":
             events += current.conclude(self._conclude(current.text))
-        item = current.item(status)
+        return self._closed_as(current.item(status), events)
+
+    def _closed_as(self, item: OutputItem, events: list[ev.Event]) -> list[ev.Event]:
+        events.append(ev.OutputItemDone(output_index=len(self._closed), item=item))
         self._closed.append(item)
         self._open, self._held = None, []
-        events.append(ev.OutputItemDone(output_index=current.index, item=item))
         return events
 
     # -- everything else
@@ -295,6 +305,9 @@ class ResponseStream:
         call_id = delta.call_id
         if not call_id or self._has_call(call_id):
             call_id = self._new_id("call")
+        if target.kind in ACTION_NAMES:
+            self._open = OpenAction(target, call_id, len(self._closed))
+            return events
         return events + self._add(OpenCall(target, self._new_id(CALLS[target.kind].prefix), call_id, len(self._closed)))
 
     def _has_call(self, call_id: str) -> bool:
@@ -303,6 +316,9 @@ class ResponseStream:
 
     def _write_call(self, delta: d.CallArguments) -> list[ev.Event]:
         if self._dropping_call:
+            return []
+        if isinstance(self._open, OpenAction):
+            self._open.append(delta.text)
             return []
         if not isinstance(self._open, OpenCall):
             raise EngineError("The engine sent arguments outside a tool call.")
@@ -359,13 +375,6 @@ class ResponseStream:
     def _settle(self, **fields: object) -> None:
         usage = self._total_usage()
         self._base = replace(self._base, usage=_wire_usage(usage) if usage else None, **fields)
-
-
-def output_of(call: Call, output: Output) -> Output:
-    """A delivered output in the kind that its call asks for."""
-    if isinstance(call, FunctionCall) or isinstance(output, CustomToolCallOutput):
-        return output
-    return CustomToolCallOutput(id=output.id, call_id=call.call_id, output=output.output, status=output.status)
 
 
 def _error_event(code: str, message: str) -> ev.ErrorEvent:

@@ -10,7 +10,8 @@ from itertools import takewhile
 
 from msgspec import DecodeError, Raw, Struct, json
 
-from antiphon.core.chat import ChatRequest, Function, Message, encode_json
+from antiphon.core.chat import ChatRequest, Function, Message, TextPart, encode_json
+from antiphon.core.chat_order import SHOWN_HERE
 from antiphon.engines.schema_instance import instance
 from antiphon.engines.scripted_directives import Call, Say, Step, Think, parse_directives
 from antiphon.engines.scripted_tokens import plain_text
@@ -40,7 +41,8 @@ def plan(chat: ChatRequest) -> Sequence[Step]:
 
 
 def _situation(messages: Sequence[Message]) -> _Situation:
-    asked = max((at for at, message in enumerate(messages) if message.role == "user"), default=-1)
+    said = (at for at, message in enumerate(messages) if message.role == "user" and not _shows(message))
+    asked = max(said, default=-1)
     since = messages[asked + 1 :]
     outputs = [at for at, message in enumerate(since) if message.role == "tool"]
     batches = sum(at == 0 or since[at - 1].role != "tool" for at in outputs)
@@ -48,6 +50,12 @@ def _situation(messages: Sequence[Message]) -> _Situation:
     text = plain_text(messages[asked].content) if messages else ""
     quoted = [plain_text(message.content) for message in reversed(last) if message.role == "tool"]
     return _Situation(text=text, outputs=quoted, batches=batches)
+
+
+def _shows(message: Message) -> bool:
+    """Whether a user message is none of the user's, but shows what a tool returned."""
+    content = message.content
+    return content is not None and not isinstance(content, str) and TextPart(SHOWN_HERE) in content[:1]
 
 
 def _decide(chat: ChatRequest, situation: _Situation) -> Sequence[Step]:

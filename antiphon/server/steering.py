@@ -70,7 +70,9 @@ def open_calls(response: Response) -> Sequence[Call]:
     """The calls that the client owes an output."""
     answered = {item.call_id for item in response.output if isinstance(item, Output)}
     return [
-        item for item in response.output if isinstance(item, Call) and item.call_id not in answered and not item.async_
+        item
+        for item in response.output
+        if isinstance(item, Call) and item.call_id not in answered and not getattr(item, "async_", None)
     ]
 
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from antiphon.core import conversation
 from antiphon.core.draft import draft_response
-from antiphon.core.toolbox import Toolbox, added_tools, open_toolbox
+from antiphon.core.toolbox import Toolbox, added_tools, found_tools, open_toolbox
 from antiphon.errors import EngineError, InvalidRequest, NotFound, PreviousResponseNotFound
 from antiphon.ports import AbandonedRun, Engine, Model, ResponseStore, Turn
 from antiphon.service.options import Options
@@ -19,7 +19,7 @@ from antiphon.service.sealing import Sealer
 from antiphon.service.work import Work
 from antiphon.wire.decode import decode_create
 from antiphon.wire.dialects import DIALECTS, Dialect
-from antiphon.wire.items import decode_item
+from antiphon.wire.items import Item, decode_item
 from antiphon.wire.request import CreateResponse
 from antiphon.wire.response import Response
 from antiphon.wire.unknown import encode
@@ -82,7 +82,7 @@ class Planner:
         own = await own_items(request.input, tenant, self._store, self._ids)
         stored = request.store is not False and self._options.store_enabled
         items, removed = unsealed(conversation.assemble(past, own), self._sealer, tenant=tenant, model=model.id)
-        toolbox = open_toolbox((*request.tools, *added_tools(items)), request.tool_choice)
+        toolbox = _toolbox(request, items)
         base = draft_response(request, self._ids("resp"), int(self._clock()), model.id, stored=stored)
         return Work(
             base=replace(base, input_transformations=Raw(encode(removed))) if removed else base,
@@ -125,11 +125,15 @@ class Planner:
             base=base,
             request=request,
             model=model,
-            toolbox=open_toolbox((*request.tools, *added_tools(items)), request.tool_choice),
+            toolbox=_toolbox(request, items),
             own=own.items,
             items=items,
             dialect=dialect,
         )
+
+
+def _toolbox(request: CreateResponse, items: Sequence[Item]) -> Toolbox:
+    return open_toolbox((*request.tools, *added_tools(items)), request.tool_choice, found=found_tools(items))
 
 
 def no_work(base: Response, dialect: Dialect) -> Work:

@@ -20,7 +20,8 @@ from antiphon.core.encode import Encoder
 from antiphon.core.failure import failure_of
 from antiphon.core.fold import Fold, IllegalStream
 from antiphon.core.grammar import Call, Output
-from antiphon.core.stream import ResponseStream, output_of
+from antiphon.core.output_forms import output_of
+from antiphon.core.stream import ResponseStream
 from antiphon.errors import AntiphonError, EngineError, ServerError, StoreUnavailable
 from antiphon.ports import ConversationHold, Ending, Engine, Generation, Lease, ResponseStore
 from antiphon.service.conversations import appended_items
@@ -319,7 +320,7 @@ class Run:
 
     def _needed(self, outputs: Sequence[Output]) -> list[Output]:
         """The outputs that answer a pending call, each in the kind of its call, in the order of the calls."""
-        given = {output.call_id: output for output in outputs}
+        given = {output.call_id or "": output for output in outputs}
         return [output_of(call, given[call_id]) for call_id, call in self._stream.needs.items() if call_id in given]
 
     def _feed(self, batch: Sequence[Delta]) -> Sequence[Event]:

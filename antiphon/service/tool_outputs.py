@@ -1,19 +1,20 @@
 """Delivering tool outputs: what a refusal means to the client, and the shorthand for a response that has ended."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 import msgspec
 from msgspec import Raw, Struct
 
-from antiphon.core.grammar import Output
+from antiphon.core.grammar import Call, Output
 from antiphon.core.item_ids import with_id
 from antiphon.core.ledger import CallOutput, Delivery
-from antiphon.core.stream import output_of
+from antiphon.core.output_forms import output_of
 from antiphon.errors import Conflict, InvalidRequest, NotFound
 from antiphon.ports import StoredResponse
 from antiphon.service.ids import new_id
 from antiphon.wire.decode import decode_create
-from antiphon.wire.items import CustomToolCall, FunctionCall, FunctionCallOutput, decode_item, encode_item
+from antiphon.wire.items import decode_item, encode_item
 from antiphon.wire.request import CreateResponse
 from antiphon.wire.unknown import encode
 
@@ -41,7 +42,7 @@ DEFAULTS = (b"null", b"1.0", b"0")
 class Deliverable(Struct, frozen=True):
     """Outputs as a client sent them; `stream`: the answer is the run's events from the next one on."""
 
-    outputs: Sequence[FunctionCallOutput]
+    outputs: Sequence[Output]
     stream: bool = False
 
 
@@ -54,6 +55,9 @@ class ToolOutputsBody(Struct, frozen=True):
     output: Raw = Raw(b"null")
     stream: bool | None = None
 
+
+OUTPUT_TYPES = frozenset(f'"{kind.__struct_config__.tag}"'.encode() for kind in get_args(Output))
+"""The types of items that answer a call, as JSON."""
 
 _body_decoder = msgspec.json.Decoder(ToolOutputsBody)
 
@@ -75,13 +79,15 @@ def decode_tool_outputs(body: bytes) -> Deliverable:
     return Deliverable(tuple(_read_output(raw, index) for index, raw in enumerate(raws)), bool(decoded.stream))
 
 
-def _read_output(raw: Raw, index: int) -> FunctionCallOutput:
-    """Read like the item it becomes, so that all its forms and faults are the same."""
+def _read_output(raw: Raw, index: int) -> Output:
+    """Read like the item it becomes, so that all its forms and faults are the same; as that of a function, if it does
+    not say what it is."""
     path = f"tool_outputs[{index}]"
     if not bytes(raw).lstrip().startswith(b"{"):
         raise InvalidRequest(f"Invalid type for '{path}': expected an object.", param=path, code="invalid_type")
     fields = msgspec.json.decode(raw, type=dict[str, Raw])
-    fields["type"] = Raw(b'"function_call_output"')
+    if bytes(fields.get("type", b"")) not in OUTPUT_TYPES:
+        fields["type"] = Raw(b'"function_call_output"')
     if "tool_call_id" in fields:
         fields.setdefault("call_id", fields.pop("tool_call_id"))
     try:
@@ -89,14 +95,14 @@ def _read_output(raw: Raw, index: int) -> FunctionCallOutput:
     except InvalidRequest as error:
         param = (error.param or "").replace("input[0]", path, 1) or path
         raise InvalidRequest(error.message.replace("input[0]", path), param=param, code=error.code) from None
-    if not isinstance(item, FunctionCallOutput) or not item.call_id:
+    if not isinstance(item, Output) or not item.call_id:
         raise InvalidRequest(
             f"Missing required parameter: '{path}.call_id'.", param=f"{path}.call_id", code="missing_required_parameter"
         )
     return item
 
 
-def call_outputs(outputs: Sequence[FunctionCallOutput]) -> tuple[CallOutput, ...]:
+def call_outputs(outputs: Sequence[Output]) -> tuple[CallOutput, ...]:
     """The outputs as a ledger takes them, each an item with an id."""
     return tuple(CallOutput(output.call_id or "", encode_item(with_id(output, new_id))) for output in outputs)
 
@@ -113,14 +119,14 @@ def check_delivery(delivery: Delivery | None) -> Delivery:
     return delivery
 
 
-def continuation(stored: StoredResponse, outputs: Sequence[FunctionCallOutput], *, stream: bool) -> CreateResponse:
+def continuation(stored: StoredResponse, outputs: Sequence[Output], *, stream: bool) -> CreateResponse:
     """The request that answers the calls of a response that has ended: the outputs, and what it was made with.
 
     Raises: NotFound for a call that the response does not have, Conflict for one whose output is part of it, or when
     nothing can go on from the response.
     """
     items = [decode_item(body) for body in stored.output]
-    calls = {item.call_id: item for item in items if isinstance(item, FunctionCall | CustomToolCall)}
+    calls = {item.call_id: item for item in items if isinstance(item, Call)}
     answered = {item.call_id for item in items if isinstance(item, Output)}
     for output in outputs:
         if output.call_id in answered:

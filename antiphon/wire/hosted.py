@@ -67,6 +67,7 @@ class WebSearchCall(AnyItem, frozen=True, tag="web_search_call", kw_only=True):
     id: str | None = None
     status: str = field(default_factory=lambda: "completed")
     action: WebSearch | OpenPage | FindInPage = field(default_factory=WebSearch)
+    results: tuple[Raw, ...] | None = None
 
 
 # ---------------------------------------------------------------------------------------------- interpreter and images

@@ -8,6 +8,7 @@ from msgspec import Raw
 
 from antiphon.core import chat
 from antiphon.core.chat import ToolCall
+from antiphon.core.chat_order import NOT_YET, SHOWN_BELOW, SHOWN_HERE
 from antiphon.core.conversation import PastTurn, assemble, drop_oldest_turns, to_messages, turn_starts
 from antiphon.errors import ClientError, InvalidRequest
 from antiphon.wire.content import InputFile, InputImage, InputText, MessagePart, OutputText, Refusal
@@ -53,6 +54,7 @@ def output(call_id: str = "c1", text: str = "42") -> FunctionCallOutput:
     return FunctionCallOutput(call_id=call_id, output=text)
 
 
+IMAGE = InputImage(image_url="data:image/png;base64,AA==")
 LATER = FunctionCall(call_id="c1", name="f", arguments="{}", async_=True)
 SEARCH = ToolSearchCall(call_id="c1", execution="client", arguments=Raw(b'{"query":"crm"}'))
 FOUND = ToolSearchOutput(
@@ -179,7 +181,30 @@ MESSAGES: dict[str, tuple[Sequence[Item], Sequence[chat.Message]]] = {
     ),
     "text after a call belongs to the same message": (
         [LATER, said("a")],
-        [chat.Message("assistant", "a", tool_calls=(ToolCall("c1", "f", "{}"),))],
+        [
+            chat.Message("assistant", "a", tool_calls=(ToolCall("c1", "f", "{}"),)),
+            chat.Message("tool", NOT_YET, tool_call_id="c1"),
+        ],
+    ),
+    "the late output of an asynchronous call comes with its call": (
+        [LATER, user("b"), output()],
+        [
+            chat.Message("assistant", tool_calls=(ToolCall("c1", "f", "{}"),)),
+            chat.Message("tool", NOT_YET, tool_call_id="c1"),
+            chat.Message("user", "b"),
+            chat.Message("assistant", tool_calls=(ToolCall("c1_again", "f", "{}"),)),
+            chat.Message("tool", "42", tool_call_id="c1_again"),
+        ],
+    ),
+    "images that a tool returned follow all outputs of its turn": (
+        [call(), call("c2"), FunctionCallOutput(call_id="c1", output=(InputText("a"), IMAGE)), output("c2"), user("b")],
+        [
+            chat.Message("assistant", tool_calls=(ToolCall("c1", "f", "{}"), ToolCall("c2", "f", "{}"))),
+            chat.Message("tool", f"a\n{SHOWN_BELOW}", tool_call_id="c1"),
+            chat.Message("tool", "42", tool_call_id="c2"),
+            chat.Message("user", (chat.TextPart(SHOWN_HERE), chat.ImagePart("data:image/png;base64,AA=="))),
+            chat.Message("user", "b"),
+        ],
     ),
     "reasoning alone is a message without content": (
         [thought("a"), user("b")],
@@ -218,11 +243,12 @@ MESSAGES: dict[str, tuple[Sequence[Item], Sequence[chat.Message]]] = {
             chat.Message("tool", "a\nb", tool_call_id="c1"),
         ],
     ),
-    "an output with an image keeps its parts": (
+    "an image that a custom tool returned follows its text": (
         [PATCH, CustomToolCallOutput(call_id="c1", output=(InputText("a"), InputImage(image_url="https://x/y")))],
         [
             chat.Message("assistant", tool_calls=(ToolCall("c1", "patch", '{"input":"a \\"b\\"\\né"}'),)),
-            chat.Message("tool", (chat.TextPart("a"), chat.ImagePart("https://x/y")), tool_call_id="c1"),
+            chat.Message("tool", f"a\n{SHOWN_BELOW}", tool_call_id="c1"),
+            chat.Message("user", (chat.TextPart(SHOWN_HERE), chat.ImagePart("https://x/y"))),
         ],
     ),
     "an output without a call stands behind one": (

@@ -42,6 +42,11 @@ TARGETS = {
     "apply_patch": Target("custom", "apply_patch"),
     "delete_all": Target("function", "delete_all"),
     "tool_search": Target("tool_search", "tool_search"),
+    "patch_file": Target("apply_patch", "apply_patch"),
+    "shell": Target("shell", "shell"),
+    "local_shell": Target("local_shell", "local_shell"),
+    "computer": Target("computer", "computer"),
+    "computer_preview": Target("computer_use_preview", "computer"),
 }
 USAGE = d.Usage(input_tokens=12, output_tokens=7, cached_tokens=4, reasoning_tokens=2)
 STOP = d.Finish("stop")
@@ -72,6 +77,10 @@ ROCKET = "🚀".encode()
 HALVES = d.Logprob("\ufffd", -1.0, tuple(ROCKET[:2])), d.Logprob("\ufffd", -1.5, tuple(ROCKET[2:]))
 ODD_PATCH = ['{"in', 'put" : ', '"*** Begin\\', "n+ \\u00", "e9 \\ud83d", "\\ude80 \\", '"quo', 'ted\\"\\\\ end"', "}"]
 
+UPDATE = ['{"type":"update_file","path":"a.py",', '"diff":"@@\\n-a = 1\\n+b = 1"}']
+DELETE = '{"type":"delete_file","path":"b.py","diff":""}'
+CLICK_AND_WAIT = '{"actions":[{"type":"click","button":"left","x":3.0,"y":4},{"type":"wait"}]}'
+
 CASES: dict[str, Case] = {
     "text": Case([text("Hel"), text("lo", " world"), [USAGE, STOP]]),
     "text_with_logprobs": Case([[d.TextDelta("Hel", LOGPROBS[:1])], [d.TextDelta("lo", LOGPROBS[1:])], [USAGE, STOP]]),
@@ -101,6 +110,18 @@ CASES: dict[str, Case] = {
     "tool_search_call": Case([call("tool_search", '{"query":', ' "crm"}', call_id="call_a"), [USAGE, STOP]]),
     "tool_search_call_with_broken_arguments": Case([call("tool_search", "{crm", call_id="call_a"), [USAGE, STOP]]),
     "length_in_tool_search_call": Case([call("tool_search", '{"qu', call_id="call_a"), [USAGE, d.Finish("length")]]),
+    "apply_patch_call": Case(
+        [text("Renaming."), call("patch_file", *UPDATE), call("patch_file", DELETE), [USAGE, STOP]]
+    ),
+    "shell_call": Case([call("shell", '{"commands":["ls -l",', '"pwd"],"timeout_ms":1000}'), [USAGE, STOP]]),
+    "local_shell_call": Case([call("local_shell", '{"command":["ls"],"working_directory":"/src"}'), [USAGE, STOP]]),
+    "computer_call": Case([call("computer", CLICK_AND_WAIT), [USAGE, STOP]]),
+    "computer_preview_call": Case(
+        [call("computer_preview", '{"action":{"type":"type","text":"Hi"}}', call_id="call_a"), [USAGE, STOP]]
+    ),
+    "patch_that_is_none": Case([call("patch_file", '{"type":"rename_file"', call_id="call_a"), [USAGE, STOP]]),
+    "length_in_shell_call": Case([call("shell", '{"commands":["rm -r', call_id="call_a"), [USAGE, d.Finish("length")]]),
+    "held_shell_call": Case([call("shell", '{"commands":["ls"]}', call_id="call_a"), [USAGE, STOP]], hold_calls=True),
     "unknown_function_name": Case([call("no_such_tool", "{}", call_id="call_a"), [USAGE, STOP]]),
     "withheld_tool_is_dropped": Case(
         [text("Deleting."), call("delete_all", '{"sure":true}', call_id="call_a"), text("Done."), [USAGE, STOP]]

@@ -25,6 +25,10 @@ TARGETS = {
     "patch": Target("custom", "patch"),
     "secret": Target("function", "secret"),
     "tool_search": Target("tool_search", "tool_search"),
+    "apply_patch": Target("apply_patch", "apply_patch"),
+    "shell": Target("shell", "shell"),
+    "local_shell": Target("local_shell", "local_shell"),
+    "computer": Target("computer", "computer"),
 }
 
 
@@ -54,6 +58,10 @@ ARGUMENTS = (
     ('{"input": "a', "b\\n", "\\u00", "e9", "\\ud83d", "\\ude00", 'c"}'),
     ('{ "inp', 'ut":"cut', "\\u"),
     ("bare", " words"),
+    ('{"type":"update_file","path":"a","di', 'ff":"@@\\n+b"}'),
+    ('{"commands":["ls", "pwd"],', '"timeout_ms":5}'),
+    ('{"command":["ls"]}',),
+    ('{"action":{"type":"click","x":1,"y":2}}',),
 )
 PIECES: tuple[Sequence[d.Delta], ...] = (
     *([d.TextDelta(text, logprobs)] for text in TEXTS for logprobs in LOGPROBS),

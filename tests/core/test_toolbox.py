@@ -4,7 +4,7 @@ import pytest
 from msgspec import Raw
 
 from antiphon.core.chat import Grammar, ToolChoice
-from antiphon.core.toolbox import CUSTOM_PARAMETERS, Target, Toolbox, added_tools, flat_name, open_toolbox
+from antiphon.core.toolbox import CUSTOM_PARAMETERS, Target, Toolbox, added_tools, flat_name, found_tools, open_toolbox
 from antiphon.errors import InvalidRequest
 from antiphon.wire import tools as wire
 from antiphon.wire.items import AdditionalTools, Message, ToolSearchOutput
@@ -74,7 +74,7 @@ def test_a_custom_tool_becomes_a_function_of_one_string() -> None:
         wire.FileSearchTool(vector_store_ids=("vs_1",)),
         wire.CodeInterpreterTool(),
         wire.McpTool(server_label="x"),
-        wire.LocalShellTool(),
+        wire.ShellTool(environment=Raw(b'{"type":"container_auto"}')),
         wire.ToolSearchTool(),
         wire.ToolSearchTool(execution="server"),
         UnknownTool("brand_new", Raw(b'{"type":"brand_new"}')),
@@ -97,7 +97,14 @@ def test_a_search_for_tools_that_the_client_executes_is_a_function_too() -> None
 def test_a_conversation_brings_tools_of_its_own() -> None:
     items = (AdditionalTools(tools=(BARE,)), Message(role="user"), ToolSearchOutput(call_id="c1", tools=(CRM, CLOCK)))
 
-    assert names(open_toolbox(tuple(added_tools(items)), None)) == ["shell", "crm__lookup", "crm__note", "clock"]
+    toolbox = open_toolbox(tuple(added_tools(items)), None, found=found_tools(items))
+
+    assert names(toolbox) == [
+        "shell",
+        "crm__lookup",
+        "crm__note",
+        "clock",
+    ]
 
 
 @pytest.mark.parametrize(

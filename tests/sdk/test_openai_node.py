@@ -17,7 +17,7 @@ pytestmark = pytest.mark.needs("npm")
 
 INSTALL_S, RUN_S = 120, 60
 CASES = (
-    "create raw_stream stream_helper resume refusal structured tool_loop pages errors failed_stream "
+    "create raw_stream stream_helper resume refusal structured tool_loop own_tools pages errors failed_stream "
     "conversations delete_and_models"
 ).split()
 

@@ -83,6 +83,20 @@ const cases = {
     assert.match(second.output_text, /sunny/);
   },
 
+  async own_tools() {
+    const tools = [{ type: 'shell', environment: { type: 'local' } }, { type: 'apply_patch' }, { type: 'computer' }];
+    const input =
+      '[[call:shell {"commands":["ls","pwd"]}]][[call:apply_patch {"type":"delete_file","path":"a","diff":""}]]' +
+      '[[call:computer {"actions":[{"type":"wait"}]}]]';
+    const stream = client.responses.stream({ model, input, tools });
+    const commands = [];
+    stream.on('response.shell_call_command.done', (event) => commands.push(event.command));
+    const { output } = await stream.finalResponse();
+    assert.deepEqual(output.map((item) => item.type), ['shell_call', 'apply_patch_call', 'computer_call']);
+    assert.deepEqual(commands, ['ls', 'pwd']);
+    assert.deepEqual(output[0].action.commands, commands);
+  },
+
   async pages() {
     const input = Array.from({ length: 5 }, (_, n) => ({ role: 'user', content: `text ${n}` }));
     const response = await client.responses.create({ model, input });
