@@ -10,6 +10,7 @@ import time
 from antiphon import installation
 from antiphon.banner import banner, other_ways, way_of
 from antiphon.config.settings import Settings
+from antiphon.core.tiers import Tiers
 from antiphon.errors import AntiphonError, SetupError
 from antiphon.listener import bind, listen, new_event_loop, origin
 from antiphon.ports import Engine, Quotas, ResponseStore
@@ -68,6 +69,7 @@ def build_service(settings: Settings, engine: Engine | None = None) -> Responses
     options = Options(
         default_model=settings.default_model,
         dialect=settings.dialect,
+        tiers=Tiers(settings.service_tier, settings.service_tiers),
         retention_s=settings.retention_days * _DAY_S or None,
         heartbeat_s=settings.heartbeat_s,
         store_enabled=settings.store != "off",
@@ -142,6 +144,7 @@ def _chat_http(settings: Settings) -> Engine:
         connect_timeout_s=settings.upstream_connect_timeout_s,
         first_token_timeout_s=settings.upstream_first_token_timeout_s,
         idle_timeout_s=settings.upstream_idle_timeout_s,
+        schedules_priority=settings.upstream_priorities,
     )
 
 

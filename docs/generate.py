@@ -48,6 +48,8 @@ def _groups() -> Iterator[str]:
 
 
 def _type(row: Row) -> str:
+    if row.choices and row.many:
+        return "list of " + ", ".join(f"`{choice}`" for choice in row.choices)
     if row.choices:
         return ", ".join(f"`{choice}`" for choice in row.choices)
     if row.many:

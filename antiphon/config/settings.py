@@ -171,6 +171,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     upstream_first_token_timeout_s: Annotated[
         float, Note(UPSTREAM, "Seconds to wait for the first token.", "S", minimum=1)
     ] = 600.0
+    upstream_priorities: Annotated[
+        bool,
+        Note(
+            UPSTREAM,
+            "The model servers schedule by priority (`vllm serve --scheduling-policy priority`): send them that of the "
+            "service tier. Others refuse it.",
+            "BOOL",
+        ),
+    ] = False
     upstream_idle_timeout_s: Annotated[
         float, Note(UPSTREAM, "Seconds to wait for each further token.", "S", minimum=1)
     ] = 120.0
@@ -229,6 +238,18 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_sessions: Annotated[
         int, Note(RUNS, "How many responses may be under way, waiting ones included.", "N", minimum=1)
     ] = 4096
+    service_tier: Annotated[
+        Literal["default", "flex", "scale", "priority", "ultrafast"],
+        Note(RUNS, "The tier that serves requests which ask for none, or for `auto`.", "TIER"),
+    ] = "default"
+    service_tiers: Annotated[
+        tuple[Literal["default", "flex", "scale", "priority", "ultrafast"], ...],
+        Note(
+            RUNS,
+            "The other tiers that requests may ask for, as a list separated by commas; any other is a 400.",
+            "TIER",
+        ),
+    ] = ("default", "flex", "scale", "priority", "ultrafast")
     session_idle_ttl_s: Annotated[
         float,
         Note(
@@ -327,4 +348,6 @@ def _row(name: str, hint: Any, default: object) -> Row:
     arguments = [each for each in get_args(annotation) if each not in (type(None), Ellipsis)]
     kind = arguments[0] if arguments else annotation
     many = get_origin(annotation) is tuple
+    if get_origin(kind) is Literal:
+        return Row(name=name, kind=str, default=default, note=note, many=many, choices=get_args(kind))
     return Row(name=name, kind=kind, default=default, note=note, many=many, choices=())

@@ -21,7 +21,8 @@ def read_value(row: Row, text: str, *, folder: Path | None = None) -> object:
     if not text.strip(" ,"):
         raise ValueError("must not be empty")
     if row.many:
-        return tuple(row.kind(part.strip()) for part in text.split(",") if part.strip())
+        parts = (part.strip() for part in text.split(",") if part.strip())
+        return tuple(_choice(part, row.choices) if row.choices else row.kind(part) for part in parts)
     if row.choices:
         return _choice(text, row.choices)
     match row.kind:

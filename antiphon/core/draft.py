@@ -26,8 +26,10 @@ LOGPROBS_INCLUDE = "message.output_text.logprobs"
 DEFAULT_TEXT: Final = TextConfig(TextFormatText(), "medium")
 
 
-def draft_response(request: CreateResponse, response_id: str, created_at: int, model: str, *, stored: bool) -> Response:
-    """The response before its first event.
+def draft_response(
+    request: CreateResponse, response_id: str, created_at: int, model: str, *, stored: bool, tier: str = "default"
+) -> Response:
+    """The response before its first event; `tier` is the one that serves it.
 
     In progress or queued, empty, with every request field echoed or at its default.
     """
@@ -55,7 +57,7 @@ def draft_response(request: CreateResponse, response_id: str, created_at: int, m
         max_output_tokens=request.max_output_tokens,
         truncation=request.truncation or "disabled",
         store=stored,
-        service_tier="default",
+        service_tier=tier,
         safety_identifier=request.safety_identifier,
         prompt_cache_key=request.prompt_cache_key,
         prompt_cache_retention=_unset(request.prompt_cache_retention),

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from hashlib import blake2b
 
+from msgspec.structs import replace
+
 from antiphon.core.chat import ChatRequest
 from antiphon.engines.chat_generation import ChatGeneration, Patience
 from antiphon.engines.chat_quirks import GENERIC
@@ -21,6 +23,7 @@ class ChatHttpEngine:
     loaded; what a server cannot take goes to the next. `model` restricts the engine to that model, and makes it known
     even while no server is up. A server that is down is asked again when requests come.
 
+    `schedules_priority`: the servers take a priority with each request; those that do not refuse it.
     `head_wait_s`: how long `prepare` waits for a server to accept or refuse. vLLM does so before it generates,
     llama.cpp with its first token; what comes later is raised by `deltas`.
 
@@ -37,6 +40,7 @@ class ChatHttpEngine:
         first_token_timeout_s: float = 600,
         idle_timeout_s: float = 120,
         head_wait_s: float = HEAD_WAIT_S,
+        schedules_priority: bool = False,
     ) -> None:
         addresses = dict.fromkeys(parse_url(url) for url in urls)
         if not addresses:
@@ -47,6 +51,7 @@ class ChatHttpEngine:
             Upstream(address, api_key=api_key, connect_timeout_s=connect_timeout_s) for address in addresses
         ]
         self._model = model
+        self._schedules_priority = schedules_priority
         self._patience = Patience(head_wait_s, first_token_timeout_s, idle_timeout_s)
         self._turn = 0
         self._learning: asyncio.Task[None] | None = None
@@ -81,6 +86,8 @@ class ChatHttpEngine:
         """
         if due := [upstream for upstream in self._upstreams if not upstream.models and self._due(upstream)]:
             await self._learn(due)
+        if not self._schedules_priority:
+            chat = replace(chat, priority=None)
         generation = ChatGeneration(chat, self._rank(chat), self._patience)
         await generation.open()
         return generation

@@ -41,6 +41,8 @@ def render(chat: ChatRequest, quirks: Quirks) -> bytes:
         body["response_format"] = _format(chat.output_format)
     if chat.reasoning_effort is not None:
         body["reasoning_effort"] = chat.reasoning_effort
+    if chat.priority is not None:
+        body["priority"] = chat.priority
     if chat.template_kwargs is not None:
         body["chat_template_kwargs"] = chat.template_kwargs
     if quirks.continues_on_request and chat.messages and chat.messages[-1].role == "assistant":

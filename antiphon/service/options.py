@@ -2,12 +2,15 @@
 
 from msgspec import Struct
 
+from antiphon.core.tiers import Tiers
+
 
 class Options(Struct, frozen=True, kw_only=True):
     """`retention_s` None keeps responses for ever. `default_model` serves requests that name none."""
 
     default_model: str | None = None
     dialect: str = "openai"
+    tiers: Tiers = Tiers()
     retention_s: float | None = 30 * 86400
     heartbeat_s: float = 15.0
     store_enabled: bool = True

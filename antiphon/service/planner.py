@@ -83,7 +83,8 @@ class Planner:
         stored = request.store is not False and self._options.store_enabled
         items, removed = unsealed(conversation.assemble(past, own), self._sealer, tenant=tenant, model=model.id)
         toolbox = _toolbox(request, items)
-        base = draft_response(request, self._ids("resp"), int(self._clock()), model.id, stored=stored)
+        tier = self._options.tiers.choose(request.service_tier)
+        base = draft_response(request, self._ids("resp"), int(self._clock()), model.id, stored=stored, tier=tier)
         return Work(
             base=replace(base, input_transformations=Raw(encode(removed))) if removed else base,
             request=request,

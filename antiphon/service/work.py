@@ -9,6 +9,7 @@ from antiphon.core import conversation
 from antiphon.core.chat import ChatRequest, ToolChoice
 from antiphon.core.deltas import Delta, Finish
 from antiphon.core.draft import chat_options
+from antiphon.core.tiers import priority_of
 from antiphon.core.toolbox import Toolbox
 from antiphon.errors import ContextLengthExceeded
 from antiphon.ports import Engine, Generation, Model
@@ -44,6 +45,11 @@ class Work(Struct, frozen=True, kw_only=True):
     items: Sequence[Item]
     dialect: Dialect = OPENAI
 
+    @property
+    def priority(self) -> int | None:
+        """How urgent it is: the lower, the sooner; None: as any other."""
+        return priority_of(self.base.service_tier)
+
     async def prepare(self, engine: Engine, output: Sequence[Item] = (), *, spent_tokens: int = 0) -> Generation:
         """The next round, after what the response already says, for which `spent_tokens` were generated.
 
@@ -69,6 +75,7 @@ class Work(Struct, frozen=True, kw_only=True):
             messages=conversation.to_messages((*self.items, *output), request.instructions),
             tools=self.toolbox.functions,
             tool_choice=self._choice(output),
+            priority=self.priority,
             **chat_options(left),
         )
 
