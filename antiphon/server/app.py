@@ -16,7 +16,7 @@ from antiphon.errors import AntiphonError, MethodNotAllowed, NotFound, ServerErr
 from antiphon.server.connection import WebSocketOptions
 from antiphon.server.conversation_handlers import ConversationHandlers
 from antiphon.server.exchange import ClientGone, Exchange
-from antiphon.server.guards import KeyRing, is_request_id
+from antiphon.server.guards import REQUEST_ID_HEADER, KeyRing, is_request_id
 from antiphon.server.handlers import Handlers
 from antiphon.server.metrics import CLIENT_GONE, UNMATCHED, Metrics
 from antiphon.server.websocket import Sockets
@@ -131,7 +131,7 @@ class App:
             self._metrics.count_request(route, scope["method"], status)
 
     def _exchange(self, scope: Scope, receive: Receive, send: Send) -> Exchange:
-        given = next((value.decode("latin-1") for key, value in scope["headers"] if key == b"x-request-id"), "")
+        given = next((value.decode("latin-1") for key, value in scope["headers"] if key == REQUEST_ID_HEADER), "")
         request_id = given if is_request_id(given) else new_id("req")
         limit = self._options.max_body_bytes
         return Exchange(scope, receive, send, request_id=request_id, max_body_bytes=limit)

@@ -5,7 +5,9 @@ import hmac
 import re
 from collections.abc import Iterable
 
-from antiphon.errors import Unauthorized
+from antiphon.errors import InvalidRequest, Unauthorized
+
+REQUEST_ID_HEADER = b"x-request-id"
 
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
@@ -13,6 +15,16 @@ _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 def is_request_id(text: str) -> bool:
     """Whether a client's `x-request-id` can be echoed: 1 to 128 visible ASCII characters."""
     return _REQUEST_ID.fullmatch(text) is not None
+
+
+def agreed_request_id(said: str, header: str | None) -> str:
+    """The id of a request whose body names one. Raises: InvalidRequest for one that cannot be echoed, or is not that of
+    the header."""
+    if not is_request_id(said):
+        raise InvalidRequest("Invalid 'request_id': expected 1 to 128 visible ASCII characters.", param="request_id")
+    if header is not None and header != said:
+        raise InvalidRequest("'request_id' contradicts the header 'x-request-id'.", param="request_id")
+    return said
 
 
 class KeyRing:

@@ -6,6 +6,7 @@ from antiphon.errors import EngineUnavailable, InvalidRequest
 from antiphon.ports import Model
 from antiphon.server.answers import Deleted, Health, ModelCard, ModelList, OutputsTaken
 from antiphon.server.exchange import ClientGone, Exchange
+from antiphon.server.guards import REQUEST_ID_HEADER, agreed_request_id
 from antiphon.server.item_pages import item_list, paging_of, projection_of
 from antiphon.server.metrics import CONTENT_TYPE, Metrics
 from antiphon.server.openapi import document
@@ -37,6 +38,8 @@ class Handlers:
         await self._create(exchange, decode_create(body, strict=self._strict), body)
 
     async def _create(self, exchange: Exchange, request: CreateResponse, body: bytes | None = None) -> None:
+        if request.extras.request_id is not None:
+            exchange.request_id = agreed_request_id(request.extras.request_id, exchange.header(REQUEST_ID_HEADER))
         run = await self._service.create(request, exchange.caller, body=body, dialect=self._dialect(exchange))
         if request.stream:
             await self._stream(exchange, Following.live(run, -1, self._service.options.heartbeat_s))
