@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import diagrams
+import dialect_tables
 import error_codes
 import figures
 
@@ -82,10 +83,12 @@ STREAMS = {
     "trace": diagrams.trace,
     "deltas": diagrams.deltas,
 }
+DIALECTS = {"overview": dialect_tables.overview, "differences": dialect_tables.differences}
 ERRORS = {"errors": error_codes.table, "stream codes": error_codes.stream_codes}
 PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "streams.md": partial(filled, "streams.md", STREAMS),
+    "dialects.md": partial(filled, "dialects.md", DIALECTS),
     "errors.md": partial(filled, "errors.md", ERRORS),
     "metrics.md": partial(filled, "metrics.md", {"metrics": figures.table}),
 }

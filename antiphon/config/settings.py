@@ -193,6 +193,27 @@ class Settings(Struct, frozen=True, kw_only=True):
             "NAME",
         ),
     ] = "openai"
+    legacy_reasoning_events: Annotated[
+        bool,
+        Note(
+            LISTENER,
+            "Call raw reasoning `response.reasoning_text.*` in every dialect; `X-Antiphon-Dialect: "
+            "vllm-extended+legacy-reasoning` does so for one request.",
+            "BOOL",
+        ),
+    ] = False
+    rate_limit_events: Annotated[
+        bool, Note(LISTENER, "Send `response.rate_limits.updated` in dialect `vllm-extended`.", "BOOL")
+    ] = True
+    obfuscation: Annotated[
+        bool,
+        Note(
+            LISTENER,
+            "Pad deltas with noise, so that the size of packets says nothing of their text; "
+            "`stream_options.include_obfuscation` says otherwise for one request. OpenAI's default is on.",
+            "BOOL",
+        ),
+    ] = False
     done_marker: Annotated[
         Literal["dialect", "always", "never"],
         Note(LISTENER, "Whether a stream ends with `data: [DONE]`; `dialect`: as the dialect has it.", "WHEN"),

@@ -74,6 +74,7 @@ class Handlers:
     async def get_response(self, exchange: Exchange) -> None:
         projection = projection_of(exchange)
         query = exchange.query()
+        query.flag("include_obfuscation")  # has no effect: a replay says what was said
         response_id = exchange.path_params["response_id"]
         if query.flag("stream"):
             after = query.integer("starting_after", -1, low=0, high=10**9 - 1)

@@ -32,6 +32,11 @@ REPLAY = (
         schema={"type": "integer", "minimum": 0},
         description="The sequence number of the last event already seen.",
     ),
+    Parameter(
+        name="include_obfuscation",
+        schema={"type": "boolean"},
+        description="Taken without effect: events come as they were when the response was made.",
+    ),
 )
 
 OPERATIONS: Sequence[Operation] = (

@@ -10,6 +10,9 @@ class Options(Struct, frozen=True, kw_only=True):
 
     default_model: str | None = None
     dialect: str = "openai"
+    legacy_reasoning_events: bool = False
+    rate_limit_events: bool = True
+    obfuscation: bool = False
     tiers: Tiers = Tiers()
     retention_s: float | None = 30 * 86400
     heartbeat_s: float = 15.0

@@ -18,7 +18,16 @@ from antiphon.service.records import is_kept
 from antiphon.service.sealing import Sealer
 from antiphon.service.work import Work
 from antiphon.wire.decode import decode_create
-from antiphon.wire.dialects import DIALECTS, Dialect
+from antiphon.wire.dialects import (
+    DIALECTS,
+    LEGACY_REASONING,
+    NO_RATE_LIMITS,
+    OBFUSCATION,
+    OPENAI,
+    Dialect,
+    dialect_named,
+    varied,
+)
 from antiphon.wire.items import Item, decode_item
 from antiphon.wire.request import CreateResponse
 from antiphon.wire.response import Response
@@ -70,9 +79,14 @@ class Planner:
     def dialect(self, name: str | None) -> Dialect:
         """Raises: InvalidRequest for a name that is no dialect's."""
         name = name or self._options.dialect
-        if name not in DIALECTS:
+        dialect = dialect_named(name)
+        if dialect is None:
             raise InvalidRequest(f"'{name}' is no dialect. Supported values are: {', '.join(DIALECTS)}.")
-        return DIALECTS[name]
+        if dialect is OPENAI:
+            return dialect
+        if self._options.legacy_reasoning_events:
+            dialect = varied(dialect, LEGACY_REASONING)
+        return dialect if self._options.rate_limit_events else varied(dialect, NO_RATE_LIMITS)
 
     async def plan(
         self, request: CreateResponse, tenant: str, past: Sequence[conversation.PastTurn], dialect: Dialect
@@ -92,8 +106,14 @@ class Planner:
             toolbox=toolbox,
             own=own,
             items=items,
-            dialect=dialect,
+            dialect=self._worded(dialect, request),
         )
+
+    def _worded(self, dialect: Dialect, request: CreateResponse) -> Dialect:
+        """The dialect with noise on its deltas, where that is asked for."""
+        asked = request.stream_options.include_obfuscation if request.stream_options else None
+        wanted = self._options.obfuscation if asked is None else asked
+        return varied(dialect, OBFUSCATION) if wanted else dialect
 
     async def past(self, response_id: str | None, tenant: str) -> Sequence[conversation.PastTurn]:
         """The turns up to a response that is to be continued; none without one.

@@ -52,7 +52,7 @@ from antiphon.service.stored_log import UNFINISHED, StoredLogReader, payloads_fr
 from antiphon.service.tool_outputs import Deliverable, call_outputs, check_delivery, continuation
 from antiphon.service.upkeep import Upkeep
 from antiphon.service.work import NoGeneration, Work
-from antiphon.wire.dialects import DIALECTS, Dialect
+from antiphon.wire.dialects import Dialect, stored_dialect
 from antiphon.wire.request import CreateResponse
 from antiphon.wire.response import decode_response
 
@@ -338,7 +338,7 @@ class Responses:
                 run.cancel()
 
     async def _take_up(self, abandoned: AbandonedRun) -> None:
-        dialect = DIALECTS[abandoned.dialect]
+        dialect = stored_dialect(abandoned.dialect)
         log = fold_log(await self._store.read_log(abandoned.tenant, abandoned.id, -1) or (), dialect)
         base = decode_response(abandoned.head)
         failure: AntiphonError | None
@@ -400,7 +400,7 @@ class Responses:
             raise _beyond_the_end(after)
         reader = StoredLogReader(self._store, tenant, response_id, after, heartbeat_s=self.options.heartbeat_s)
         self.figures.readers += 1
-        return Following(reader, DIALECTS[stored.dialect], self.figures)
+        return Following(reader, stored_dialect(stored.dialect), self.figures)
 
     # -- stored responses
 
@@ -420,7 +420,7 @@ class Responses:
     async def _as_logged(self, stored: StoredResponse, tenant: str) -> StoredResponse:
         """A run of another process, up to the last event in its log."""
         segments = await self._store.read_log(tenant, stored.id, -1)
-        folded = fold_log(segments or (), DIALECTS[stored.dialect]).folded
+        folded = fold_log(segments or (), stored_dialect(stored.dialect)).folded
         return snapshot(folded.response) if folded.count and not folded.ended else stored
 
     async def delete(self, response_id: str, tenant: str) -> None:

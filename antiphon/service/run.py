@@ -26,6 +26,7 @@ from antiphon.errors import AntiphonError, EngineError, ServerError, StoreUnavai
 from antiphon.ports import ConversationHold, Ending, Engine, Generation, Lease, ResponseStore
 from antiphon.service.conversations import appended_items
 from antiphon.service.figures import Figures, kind_of
+from antiphon.service.ids import noise
 from antiphon.service.log import RunLog
 from antiphon.service.log_writer import LogWriter
 from antiphon.service.mailbox import Mailbox
@@ -90,7 +91,13 @@ class Run:
         self._generation = generation
         self._background = stream.response.background
         self.bytes = 0
-        self._encoder = Encoder(work.dialect, first_number=log.next_number)
+        self._encoder = Encoder(
+            work.dialect,
+            first_number=log.next_number,
+            response_id=work.base.id,
+            include=work.request.include,
+            noise=noise,
+        )
         self._checker = Fold() if around.checks_events else None
         self._writer = LogWriter(log, around.store, lease, commit_first=self._background, on_lost_lease=self._give_up)
         self._consumers = 0

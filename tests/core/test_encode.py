@@ -12,8 +12,12 @@ from antiphon.core.encode import Decoder, Encoder
 from antiphon.core.fold import fold
 from antiphon.core.stream import ResponseStream
 from antiphon.core.toolbox import Target
-from antiphon.wire.dialects import DIALECTS, Dialect
+from antiphon.wire import events as ev
+from antiphon.wire import hosted_events as hosted
+from antiphon.wire.dialects import DIALECTS, NO_RATE_LIMITS, VARIANTS, Dialect, dialect_named, varied
 from antiphon.wire.events import Event
+from antiphon.wire.extended_events import RateLimit, RateLimitsUpdated
+from antiphon.wire.hosted import CodeInterpreterCall, McpCall, ShellAction, ShellCall
 from antiphon.wire.response import Response
 from tests.core.conftest import counting_ids
 
@@ -97,3 +101,62 @@ def _call(what: str, index: int, call_id: str, name: str, kind: str, **fields: s
         "tool_type": kind,
         **fields,
     }
+
+
+CALLS: list[tuple[Event, Event, Event, dict[str, Any]]] = [
+    (
+        ev.OutputItemAdded(output_index=0, item=McpCall(id="i", server_label="s", name="look", arguments="")),
+        hosted.McpCallArgumentsDelta(item_id="i", output_index=0, delta="{}"),
+        hosted.McpCallArgumentsDone(item_id="i", output_index=0, arguments="{}"),
+        {"tool_type": "mcp", "name": "look"},
+    ),
+    (
+        ev.OutputItemAdded(output_index=0, item=CodeInterpreterCall(id="i", container_id="c")),
+        hosted.CodeInterpreterCallCodeDelta(item_id="i", output_index=0, delta="{}"),
+        hosted.CodeInterpreterCallCodeDone(item_id="i", output_index=0, code="{}"),
+        {"tool_type": "code_interpreter"},
+    ),
+    (
+        ev.OutputItemAdded(output_index=0, item=ShellCall(id="i", call_id="c", action=ShellAction(()))),
+        hosted.ShellCallCommandDelta(output_index=0, command_index=0, delta="{}"),
+        hosted.ShellCallCommandDone(output_index=0, command_index=0, command="{}"),
+        {"tool_type": "shell", "call_id": "c"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("added", "delta", "done", "said"), CALLS, ids=[case[3]["tool_type"] for case in CALLS])
+def test_calls_of_tools_that_run_elsewhere_have_the_uniform_events_too(
+    added: Event, delta: Event, done: Event, said: dict[str, Any]
+) -> None:
+    payloads = map(json.loads, Encoder(DIALECTS["vllm-extended"]).encode([added, delta, done]))
+    uniform = [event for event in payloads if event["type"].startswith("response.tool_call.")]
+
+    place = {"item_id": "i", "output_index": 0, **said}
+    assert uniform == [
+        {"type": "response.tool_call.delta", **place, "delta": "{}", "sequence_number": 2},
+        {"type": "response.tool_call.done", **place, "arguments": "{}", "sequence_number": 4},
+    ]
+
+
+def test_limits_are_told_where_the_dialect_has_them() -> None:
+    limits = RateLimitsUpdated(rate_limits=(RateLimit(name="tokens", limit=9, remaining=5, reset_seconds=1.5),))
+    extended = DIALECTS["vllm-extended"]
+    (payload,) = Encoder(extended).encode([limits])
+
+    assert json.loads(payload)["rate_limits"] == [{"name": "tokens", "limit": 9, "remaining": 5, "reset_seconds": 1.5}]
+    assert Decoder(extended).decode(payload) is None
+    assert [name for name, each in DIALECTS.items() if each.speaks(RateLimitsUpdated)] == ["vllm-extended"]
+    assert not varied(extended, NO_RATE_LIMITS).speaks(RateLimitsUpdated)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)
+def test_a_variant_is_found_by_its_name_and_reads_back(dialect: Dialect, variant: str) -> None:
+    said, _ = events()
+    spoken_in = varied(dialect, variant)
+    payloads = Encoder(spoken_in, noise="x".__mul__).encode(said)
+    back = [event for event in map(Decoder(spoken_in).decode, payloads) if event is not None]
+
+    assert dialect_named(spoken_in.name) == spoken_in == varied(spoken_in, variant)
+    assert back == [replace(event, sequence_number=UNSET) for event in said]
