@@ -7,28 +7,13 @@ import msgspec
 
 from antiphon import __version__
 from antiphon.server import answers
+from antiphon.server.event_schemas import event_schemas, frame_schema
 from antiphon.server.operation import Operation, Parameter
 from antiphon.server.operations import OPERATIONS, RESPONSE_ID
 from antiphon.server.schemas import Schema, Schemas
-from antiphon.wire.events import Event
 from antiphon.wire.request import CreateResponse
 
 JSON, SSE = "application/json", "text/event-stream"
-EVENT = "ResponseStreamEvent"
-
-FRAME: Schema = {
-    "type": "object",
-    "properties": {
-        "event": {"type": "string"},
-        "data": {
-            "type": "string",
-            "contentMediaType": JSON,
-            "contentSchema": {"$ref": f"#/components/schemas/{EVENT}"},
-        },
-    },
-    "required": ["event", "data"],
-}
-"""One frame of a stream; its `event` equals the `type` in its `data`."""
 
 ERRORS: Mapping[int, str] = {
     400: "The request cannot be honoured as it stands; `param` names the place.",
@@ -51,8 +36,8 @@ def document() -> bytes:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(
             operation, requests, answered, envelope
         )
-    event = {EVENT: answered.of(Event)}
-    components = requests.components | answered.components | event
+    events = event_schemas(answered)
+    components = requests.components | answered.components | events
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -72,7 +57,7 @@ def document() -> bytes:
 def _operation(operation: Operation, requests: Schemas, answered: Schemas, envelope: Schema) -> Schema:
     content: Schema = {operation.media: {"schema": answered.of(operation.answer)}}
     if operation.streams:
-        content[SSE] = {"schema": FRAME}
+        content[SSE] = {"schema": frame_schema()}
     success: Schema = {"description": "All is well.", "content": content}
     if operation.body is CreateResponse:
         success["links"] = _links()

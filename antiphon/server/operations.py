@@ -8,6 +8,7 @@ from antiphon.server import answers
 from antiphon.server.conversation_operations import CONVERSATION_OPERATIONS
 from antiphon.server.operation import INCLUDE, PAGE, Operation, Parameter
 from antiphon.service.tool_outputs import ToolOutputsBody
+from antiphon.wire.dialects import DIALECTS
 from antiphon.wire.request import CreateResponse
 from antiphon.wire.response import Response
 
@@ -22,6 +23,12 @@ MODEL_ID = Parameter(
     place="path",
     schema={"type": "string"},
     description="The id of a model; it may hold slashes.",
+)
+DIALECT = Parameter(
+    name="X-Antiphon-Dialect",
+    place="header",
+    schema={"type": "string", "enum": list(DIALECTS)},
+    description="The dialect of the response's events, in place of the server's; refused by a strict server.",
 )
 REPLAY = (
     Parameter(
@@ -45,6 +52,7 @@ OPERATIONS: Sequence[Operation] = (
         method="POST",
         path="/v1/responses",
         summary="Create a response, streamed when `stream` is true.",
+        parameters=(DIALECT,),
         body=CreateResponse,
         example={"input": "Say hello."},
         answer=Response,

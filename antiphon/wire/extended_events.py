@@ -7,6 +7,7 @@ from msgspec import UNSET, UnsetType, field
 
 from antiphon.wire.content import Wire, none
 from antiphon.wire.hosted_events import AnyEvent, Number
+from antiphon.wire.response import ErrorDetail
 
 CallKind = Literal["function", "custom", "mcp", "code_interpreter", "shell"]
 
@@ -110,6 +111,13 @@ class ErrorAnnounced(AnyEvent, frozen=True, kw_only=True, tag="response.error"):
     code: str | None = field(default_factory=none)
     message: str
     param: str | None = field(default_factory=none)
+    sequence_number: Number = UNSET
+
+
+class NestedError(AnyEvent, frozen=True, kw_only=True, tag="error"):
+    """An error in mid-stream, in its nested form alone."""
+
+    error: ErrorDetail
     sequence_number: Number = UNSET
 
 
