@@ -72,6 +72,7 @@ def build_service(settings: Settings, engine: Engine | None = None) -> Responses
         legacy_reasoning_events=settings.legacy_reasoning_events,
         rate_limit_events=settings.rate_limit_events,
         obfuscation=settings.obfuscation,
+        reasoning_family=None if settings.reasoning_family == "auto" else settings.reasoning_family,
         tiers=Tiers(settings.service_tier, settings.service_tiers),
         retention_s=settings.retention_days * _DAY_S or None,
         heartbeat_s=settings.heartbeat_s,

@@ -25,6 +25,7 @@ class Model(Struct, frozen=True, kw_only=True):
     context_tokens: int | None = None
     images: bool = False
     continues_text: bool = False  # goes on from a final assistant message
+    reasoning_family: str | None = None  # a key of `core.reasoning_families.FAMILIES`; None: by the name
 
 
 class Generation(Protocol):

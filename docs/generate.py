@@ -10,6 +10,7 @@ import diagrams
 import dialect_tables
 import error_codes
 import figures
+import reasoning_table
 
 from antiphon.config.settings import Row, rows
 
@@ -89,6 +90,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "streams.md": partial(filled, "streams.md", STREAMS),
     "dialects.md": partial(filled, "dialects.md", DIALECTS),
+    "parameters.md": partial(filled, "parameters.md", {"families": reasoning_table.table}),
     "errors.md": partial(filled, "errors.md", ERRORS),
     "metrics.md": partial(filled, "metrics.md", {"metrics": figures.table}),
 }

@@ -83,6 +83,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     default_model: Annotated[
         str | None, Note(MODEL, "The model that serves requests which name none.", "NAME", "the only one there is")
     ] = None
+    reasoning_family: Annotated[
+        Literal["auto", "generic", "gpt-oss", "qwen3", "deepseek", "glm", "granite"],
+        Note(MODEL, "How models are told how hard to reason; `auto`: by their names.", "FAMILY"),
+    ] = "auto"
     context_tokens: Annotated[
         int,
         Note(MODEL, "Embedded: tokens of prompt and answer together, if the model takes as many.", "N", minimum=256),

@@ -75,10 +75,8 @@ def chat_options(request: CreateResponse) -> Mapping[str, Any]:
         "parallel_tool_calls": request.parallel_tool_calls is not False,
         "output_format": _output_format(request.text.format if request.text else None),
         "sampling": _sampling(request),
-        "reasoning_effort": request.reasoning.effort if request.reasoning else None,
         "verbosity": request.text.verbosity if request.text else None,
         "cache_key": request.prompt_cache_key,
-        "template_kwargs": request.extras.chat_template_kwargs,
     }
 
 

@@ -14,6 +14,7 @@ class Options(Struct, frozen=True, kw_only=True):
     rate_limit_events: bool = True
     obfuscation: bool = False
     tiers: Tiers = Tiers()
+    reasoning_family: str | None = None
     retention_s: float | None = 30 * 86400
     heartbeat_s: float = 15.0
     store_enabled: bool = True

@@ -8,12 +8,13 @@ from msgspec.structs import replace
 
 from antiphon.core import conversation
 from antiphon.core.draft import draft_response
+from antiphon.core.reasoning_families import family_of
 from antiphon.core.toolbox import Toolbox, added_tools, found_tools, open_toolbox
 from antiphon.errors import EngineError, InvalidRequest, NotFound, PreviousResponseNotFound
 from antiphon.ports import AbandonedRun, Engine, Model, ResponseStore, Turn
 from antiphon.service.options import Options
 from antiphon.service.own_items import own_items
-from antiphon.service.reasoning import unsealed
+from antiphon.service.reasoning import of_context, unsealed
 from antiphon.service.records import is_kept
 from antiphon.service.sealing import Sealer
 from antiphon.service.work import Work
@@ -95,7 +96,9 @@ class Planner:
         model = self._choose_model(request.model)
         own = await own_items(request.input, tenant, self._store, self._ids)
         stored = request.store is not False and self._options.store_enabled
-        items, removed = unsealed(conversation.assemble(past, own), self._sealer, tenant=tenant, model=model.id)
+        opened, removed = unsealed(conversation.assemble(past, own), self._sealer, tenant=tenant, model=model.id)
+        items, left_out = of_context(opened, request.reasoning)
+        removed += left_out
         toolbox = _toolbox(request, items)
         tier = self._options.tiers.choose(request.service_tier)
         base = draft_response(request, self._ids("resp"), int(self._clock()), model.id, stored=stored, tier=tier)
@@ -106,8 +109,12 @@ class Planner:
             toolbox=toolbox,
             own=own,
             items=items,
+            reasoning_family=self._reasoning_family(model),
             dialect=self._worded(dialect, request),
         )
+
+    def _reasoning_family(self, model: Model) -> str:
+        return model.reasoning_family or self._options.reasoning_family or family_of(model.id)
 
     def _worded(self, dialect: Dialect, request: CreateResponse) -> Dialect:
         """The dialect with noise on its deltas, where that is asked for."""
@@ -141,7 +148,8 @@ class Planner:
         model = self._choose_model(request.model)
         *past, own = past_turns(await self._store.chain(abandoned.tenant, abandoned.id))
         history = conversation.assemble(past, own.items)
-        items, _ = unsealed(history, self._sealer, tenant=abandoned.tenant, model=model.id)
+        opened, _ = unsealed(history, self._sealer, tenant=abandoned.tenant, model=model.id)
+        items, _ = of_context(opened, request.reasoning)
         return Work(
             base=base,
             request=request,
@@ -149,6 +157,7 @@ class Planner:
             toolbox=_toolbox(request, items),
             own=own.items,
             items=items,
+            reasoning_family=self._reasoning_family(model),
             dialect=dialect,
         )
 

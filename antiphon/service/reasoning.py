@@ -1,4 +1,4 @@
-"""What becomes of reasoning: summed up and sealed on the way out, opened on the way in."""
+"""What becomes of reasoning: summed up and sealed on the way out, opened and chosen on the way in."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,8 @@ from antiphon.core.summary import summarize
 from antiphon.service.sealing import Sealer
 from antiphon.service.work import Work
 from antiphon.wire.content import ReasoningText
-from antiphon.wire.items import Item, Reasoning
+from antiphon.wire.items import Item, Message, Reasoning
+from antiphon.wire.request import ReasoningConfig
 from antiphon.wire.response import InputTransformation
 
 
@@ -44,3 +45,20 @@ def unsealed(
         elif found.text:
             opened.append(replace(item, content=(ReasoningText(found.text),)))
     return opened, removed
+
+
+def of_context(
+    items: Sequence[Item], reasoning: ReasoningConfig | None
+) -> tuple[Sequence[Item], list[InputTransformation]]:
+    """The items with that reasoning which the request wants the model to see again, and what had to be left out.
+
+    Only `current_turn` leaves any out: that before the last message of the user. Otherwise all is passed on, and the
+    model's own template decides.
+    """
+    if reasoning is None or reasoning.context != "current_turn":
+        return items, []
+    said = (place for place, item in enumerate(items) if isinstance(item, Message) and item.role == "user")
+    begin = max(said, default=0)
+    earlier = [item for item in items[:begin] if isinstance(item, Reasoning)]
+    kept = [item for place, item in enumerate(items) if place >= begin or not isinstance(item, Reasoning)]
+    return kept, [InputTransformation(id=item.id or "", reason="turn_boundary") for item in earlier]

@@ -9,13 +9,14 @@ from antiphon.core import conversation
 from antiphon.core.chat import ChatRequest, ToolChoice
 from antiphon.core.deltas import Delta, Finish
 from antiphon.core.draft import chat_options
+from antiphon.core.reasoning_families import GENERIC, ask
 from antiphon.core.tiers import priority_of
 from antiphon.core.toolbox import Toolbox
 from antiphon.errors import ContextLengthExceeded
 from antiphon.ports import Engine, Generation, Model
 from antiphon.wire.dialects import OPENAI, Dialect
 from antiphon.wire.items import Item
-from antiphon.wire.request import CreateResponse
+from antiphon.wire.request import CreateResponse, ReasoningConfig
 from antiphon.wire.response import Response
 
 # The share of the context that truncation leaves free for the answer when the request sets no limit.
@@ -43,6 +44,7 @@ class Work(Struct, frozen=True, kw_only=True):
     toolbox: Toolbox
     own: Sequence[Item]
     items: Sequence[Item]
+    reasoning_family: str = GENERIC
     dialect: Dialect = OPENAI
 
     @property
@@ -68,6 +70,8 @@ class Work(Struct, frozen=True, kw_only=True):
     def _chat(self, output: Sequence[Item], spent_tokens: int) -> ChatRequest:
         request = self.request
         most = request.max_output_tokens
+        reasoning = request.reasoning or ReasoningConfig()
+        asked = ask(self.reasoning_family, reasoning.effort, reasoning.context, request.extras.chat_template_kwargs)
         left = replace(request, max_output_tokens=most - spent_tokens) if most and spent_tokens else request
         return ChatRequest(
             id=self.base.id,
@@ -76,6 +80,8 @@ class Work(Struct, frozen=True, kw_only=True):
             tools=self.toolbox.functions,
             tool_choice=self._choice(output),
             priority=self.priority,
+            reasoning_effort=asked.effort,
+            template_kwargs=asked.template_kwargs,
             **chat_options(left),
         )
 

@@ -152,10 +152,8 @@ def test_a_silent_request_leaves_every_option_to_the_engine() -> None:
         "parallel_tool_calls": True,
         "output_format": OutputFormat(),
         "sampling": Sampling(),
-        "reasoning_effort": None,
         "verbosity": None,
         "cache_key": None,
-        "template_kwargs": None,
     }
 
 
@@ -196,14 +194,11 @@ def test_output_format(given: dict[str, Any], kind: str, strict: bool) -> None:
 
 def test_the_other_options() -> None:
     fields = {
-        "reasoning": {"effort": "high"},
         "text": {"verbosity": "low"},
         "prompt_cache_key": "k",
         "parallel_tool_calls": False,
-        "chat_template_kwargs": {"enable_thinking": False},
     }
     found = options(fields)
 
-    assert (found["reasoning_effort"], found["verbosity"], found["cache_key"]) == ("high", "low", "k")
+    assert (found["verbosity"], found["cache_key"]) == ("low", "k")
     assert found["parallel_tool_calls"] is False
-    assert json.loads(bytes(found["template_kwargs"])) == {"enable_thinking": False}
