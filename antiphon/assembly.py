@@ -15,6 +15,7 @@ from antiphon.errors import AntiphonError, SetupError
 from antiphon.listener import bind, listen, new_event_loop, origin
 from antiphon.ports import Engine, Quotas, ResponseStore
 from antiphon.server.app import App, ServerOptions
+from antiphon.service.cache_salt import Salter
 from antiphon.service.options import Options
 from antiphon.service.responses import Responses
 from antiphon.service.sealing import Sealer, kept_key
@@ -89,7 +90,12 @@ def build_service(settings: Settings, engine: Engine | None = None) -> Responses
         check_events=settings.check_events,
     )
     return Responses(
-        engine or build_engine(settings), build_store(settings), options, clock=time.time, sealer=build_sealer(settings)
+        engine or build_engine(settings),
+        build_store(settings),
+        options,
+        clock=time.time,
+        sealer=build_sealer(settings),
+        salter=build_salter(settings),
     )
 
 
@@ -97,6 +103,12 @@ def build_sealer(settings: Settings) -> Sealer:
     """What seals reasoning: with the configured keys, else with one that is kept in the data directory."""
     keys = settings.reasoning_encryption_keys or (kept_key(settings.data_dir / "keys" / "reasoning.key"),)
     return Sealer(keys)
+
+
+def build_salter(settings: Settings) -> Salter:
+    """What keeps the prompts of tenants apart in an engine's cache, by a secret of its own."""
+    secret = "" if settings.cache_salt == "off" else kept_key(settings.data_dir / "keys" / "cache.key")
+    return Salter(secret, settings.cache_salt)
 
 
 def server_options(settings: Settings) -> ServerOptions:

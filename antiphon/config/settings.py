@@ -121,6 +121,15 @@ class Settings(Struct, frozen=True, kw_only=True):
             "none: everybody on this machine is let in",
         ),
     ] = ()
+    cache_salt: Annotated[
+        Literal["tenant", "key", "off"],
+        Note(
+            ACCESS,
+            "Who shares the prefix cache of vLLM: the requests of one tenant, those of them with the same "
+            "`prompt_cache_key`, or all.",
+            "SCOPE",
+        ),
+    ] = "tenant"
     allow_anonymous: Annotated[bool, Note(ACCESS, "Listen on a public address although no key is set.", "BOOL")] = False
 
     reasoning_encryption_keys: Annotated[

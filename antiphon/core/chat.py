@@ -122,6 +122,7 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     reasoning_effort: str | None = None
     verbosity: str | None = None
     cache_key: str | None = None  # routing affinity: equal keys share a prefix
+    cache_salt: str | None = None  # only prompts with equal salts share the engine's prefix cache
     priority: int | None = None  # the lower, the sooner; None: as any other
     template_kwargs: Raw | None = None  # a JSON object for the chat template
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from antiphon.core.chat import OutputFormat, Sampling
 from antiphon.wire.request import (
     CreateResponse,
+    PromptCacheOptions,
     ReasoningConfig,
     TextConfig,
     TextFormat,
@@ -23,6 +24,11 @@ from antiphon.wire.unknown import encode
 T = TypeVar("T")
 
 LOGPROBS_INCLUDE = "message.output_text.logprobs"
+NOT_MODERATED: Final = {
+    "type": "error",
+    "code": "moderation_unavailable",
+    "message": "This server does not moderate.",
+}
 DEFAULT_TEXT: Final = TextConfig(TextFormatText(), "medium")
 
 
@@ -60,12 +66,13 @@ def draft_response(
         service_tier=tier,
         safety_identifier=request.safety_identifier,
         prompt_cache_key=request.prompt_cache_key,
-        prompt_cache_retention=_unset(request.prompt_cache_retention),
-        prompt_cache_options=_optional(request.prompt_cache_options),
+        prompt_cache_retention=_unset(_retention(request.prompt_cache_retention)),
+        prompt_cache_options=_cache_options(request.prompt_cache_options),
+        prompt_cache_diagnostics=_cache_diagnostics(request.prompt_cache_options),
         user=_unset(request.user),
-        access_programs=_optional(request.access_programs),
-        image=_optional(request.image),
-        moderation=_optional(request.moderation),
+        access_programs=UNSET if request.access_programs is None else _raw({"cyber": "standard"}),
+        image=UNSET if request.image is None else _raw({"context_compression": "disabled"}),
+        moderation=UNSET if request.moderation is None else _raw({"input": NOT_MODERATED, "output": NOT_MODERATED}),
     )
 
 
@@ -125,6 +132,27 @@ def _reasoning(reasoning: ReasoningConfig | None) -> Raw:
     return _raw(whole)
 
 
+def _retention(asked: str | None) -> str | None:
+    """`in-memory` is how early clients wrote it."""
+    return "in_memory" if asked == "in-memory" else asked
+
+
+def _cache_options(asked: PromptCacheOptions | None) -> Raw | UnsetType:
+    """Whole, as answers have it: with the defaults, and without what only a request says."""
+    if asked is None:
+        return UNSET
+    whole: dict[str, str] = {"mode": asked.mode or "implicit", "ttl": asked.ttl or "30m"}
+    if asked.comparison_response_id is not None:
+        whole["comparison_response_id"] = asked.comparison_response_id
+    return _raw(whole)
+
+
+def _cache_diagnostics(asked: PromptCacheOptions | None) -> Raw | UnsetType:
+    """Engines do not tell why a prompt was not cached."""
+    wanted = asked is not None and asked.comparison_response_id is not None
+    return _raw({"type": "unavailable"}) if wanted else UNSET
+
+
 def _without_secrets(tool: Tool) -> Tool:
     return replace(tool, authorization=None, headers=None) if isinstance(tool, McpTool) else tool
 
@@ -135,10 +163,6 @@ def _or(value: T | None, default: T) -> T:
 
 def _unset(value: T | None) -> T | UnsetType:
     return UNSET if value is None else value
-
-
-def _optional(value: object | None) -> Raw | UnsetType:
-    return UNSET if value is None else _raw(value)
 
 
 def _raw(value: object) -> Raw:

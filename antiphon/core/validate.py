@@ -44,7 +44,7 @@ EXTRA_BOUNDS: Mapping[str, tuple[float | None, float | None]] = {
     "frequency_penalty": (-2, 2),
     "min_p": (0, 1),
 }
-MAX_LENGTHS: Mapping[str, int] = {"safety_identifier": 128}
+MAX_LENGTHS: Mapping[str, int] = {"safety_identifier": 128, "prompt_cache_key": 256, "user": 512}
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
 FORMAT_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 MAX_METADATA, MAX_METADATA_KEY, MAX_METADATA_VALUE = 16, 64, 512
@@ -61,6 +61,7 @@ def check(request: CreateResponse) -> None:
     check_include(request.include or ())
     check_metadata(request.metadata or {})
     _check_format(request)
+    _check_background(request)
     _check_tools(request.tools or (), "tools")
     _check_state(request)
     check_items(request.input, "input")
@@ -125,6 +126,18 @@ def check_metadata(metadata: Mapping[str, str]) -> None:
     for key, value in metadata.items():
         _check_length("metadata", key, MAX_METADATA_KEY)
         _check_length(f"metadata.{key}", value, MAX_METADATA_VALUE)
+
+
+def _check_background(request: CreateResponse) -> None:
+    """A window of hours needs a response that nobody waits for."""
+    options = request.background_options
+    if options is None or options.completion_window in (None, "soonest"):
+        return
+    name, window = "background_options.completion_window", options.completion_window
+    if not request.background or request.stream:
+        raise InvalidRequest(f"'{name}' of '{window}' needs 'background' and no 'stream'.", param=name)
+    if request.service_tier not in (None, "auto", "default"):
+        raise InvalidRequest(f"'{name}' of '{window}' needs the default service tier.", param=name)
 
 
 def _check_format(request: CreateResponse) -> None:

@@ -18,6 +18,7 @@ class Quirks(Struct, frozen=True):
     least_top_logprobs: int = 0  # below that it sends no log probabilities at all
     continues_text: bool = False  # goes on from a final assistant message
     continues_on_request: bool = False  # ... if `continue_final_message` says so
+    takes_cache_salt: bool = False
     limit_must_fit: bool = False  # refuses a token limit beyond the rest of the context, and without one uses that rest
 
 
@@ -28,6 +29,7 @@ VLLM = Quirks(
     takes_choice_none=True,
     continues_text=True,
     continues_on_request=True,
+    takes_cache_salt=True,
     limit_must_fit=True,
 )
 LLAMA_CPP = Quirks(

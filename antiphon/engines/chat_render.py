@@ -41,6 +41,8 @@ def render(chat: ChatRequest, quirks: Quirks) -> bytes:
         body["response_format"] = _format(chat.output_format)
     if chat.reasoning_effort is not None:
         body["reasoning_effort"] = chat.reasoning_effort
+    if chat.cache_salt is not None and quirks.takes_cache_salt:
+        body["cache_salt"] = chat.cache_salt
     if chat.priority is not None:
         body["priority"] = chat.priority
     if chat.template_kwargs is not None:

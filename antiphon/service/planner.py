@@ -12,6 +12,7 @@ from antiphon.core.reasoning_families import family_of
 from antiphon.core.toolbox import Toolbox, added_tools, found_tools, open_toolbox
 from antiphon.errors import EngineError, InvalidRequest, NotFound, PreviousResponseNotFound
 from antiphon.ports import AbandonedRun, Engine, Model, ResponseStore, Turn
+from antiphon.service.cache_salt import Salter
 from antiphon.service.options import Options
 from antiphon.service.own_items import own_items
 from antiphon.service.reasoning import of_context, unsealed
@@ -47,6 +48,7 @@ class Planner:
         clock: Callable[[], float],
         ids: Callable[[str], str],
         sealer: Sealer | None,
+        salter: Salter | None = None,
     ) -> None:
         self._engine = engine
         self._store = store
@@ -54,6 +56,7 @@ class Planner:
         self._clock = clock
         self._ids = ids
         self._sealer = sealer
+        self._salter = salter
 
     def model(self, model_id: str) -> Model:
         """Raises: NotFound."""
@@ -110,11 +113,15 @@ class Planner:
             own=own,
             items=items,
             reasoning_family=self._reasoning_family(model),
+            cache_salt=self._cache_salt(tenant, request),
             dialect=self._worded(dialect, request),
         )
 
     def _reasoning_family(self, model: Model) -> str:
         return model.reasoning_family or self._options.reasoning_family or family_of(model.id)
+
+    def _cache_salt(self, tenant: str, request: CreateResponse) -> str | None:
+        return self._salter.salt(tenant, request.prompt_cache_key) if self._salter is not None else None
 
     def _worded(self, dialect: Dialect, request: CreateResponse) -> Dialect:
         """The dialect with noise on its deltas, where that is asked for."""
@@ -158,6 +165,7 @@ class Planner:
             own=own.items,
             items=items,
             reasoning_family=self._reasoning_family(model),
+            cache_salt=self._cache_salt(abandoned.tenant, request),
             dialect=dialect,
         )
 

@@ -33,6 +33,7 @@ from antiphon.ports import (
     StoredResponse,
 )
 from antiphon.service.admission import BackgroundSlots
+from antiphon.service.cache_salt import Salter
 from antiphon.service.caller import Caller
 from antiphon.service.conversations import Conversations, check_new
 from antiphon.service.figures import Figures
@@ -113,6 +114,7 @@ class Responses:
         clock: Callable[[], float],
         ids: Callable[[str], str] = new_id,
         sealer: Sealer | None = None,
+        salter: Salter | None = None,
     ) -> None:
         self.options = options
         self._engine = engine
@@ -120,7 +122,7 @@ class Responses:
         self._clock = clock
         self._ids = ids
         self._sealer = sealer
-        self._planner = Planner(engine, store, options, clock=clock, ids=ids, sealer=sealer)
+        self._planner = Planner(engine, store, options, clock=clock, ids=ids, sealer=sealer, salter=salter)
         self._slots = BackgroundSlots(options.background_running, options.background_queue)
         self._around = Surroundings(
             engine=engine,

@@ -45,6 +45,7 @@ class Work(Struct, frozen=True, kw_only=True):
     own: Sequence[Item]
     items: Sequence[Item]
     reasoning_family: str = GENERIC
+    cache_salt: str | None = None
     dialect: Dialect = OPENAI
 
     @property
@@ -79,6 +80,7 @@ class Work(Struct, frozen=True, kw_only=True):
             messages=conversation.to_messages((*self.items, *output), request.instructions),
             tools=self.toolbox.functions,
             tool_choice=self._choice(output),
+            cache_salt=self.cache_salt,
             priority=self.priority,
             reasoning_effort=asked.effort,
             template_kwargs=asked.template_kwargs,

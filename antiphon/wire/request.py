@@ -80,9 +80,26 @@ class BackgroundOptions(Wire, frozen=True):
     continuation_id: str | None = None
 
 
+class ModerationMode(Wire, frozen=True):
+    mode: Literal["score", "block"]
+
+
+class ModerationPolicy(Wire, frozen=True):
+    input: ModerationMode | None = None
+    output: ModerationMode | None = None
+
+
 class Moderation(Wire, frozen=True):
     model: str
-    policy: Raw | None = None
+    policy: ModerationPolicy | None = None
+
+
+class AccessPrograms(Wire, frozen=True):
+    cyber: Literal["standard", "daybreak_blue", "daybreak_red"] | None = None
+
+
+class ImageOptions(Wire, frozen=True):
+    context_compression: Literal["auto", "enabled", "disabled"] | None = None
 
 
 class Extras(Wire, frozen=True, kw_only=True):
@@ -136,10 +153,10 @@ class CreateResponse(Struct, frozen=True, kw_only=True, omit_defaults=True):
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     prompt_cache_options: PromptCacheOptions | None = None
-    prompt_cache_retention: str | None = None
+    prompt_cache_retention: Literal["in_memory", "24h", "in-memory"] | None = None
     user: str | None = None
-    access_programs: Raw | None = None
-    image: Raw | None = None
+    access_programs: AccessPrograms | None = None
+    image: ImageOptions | None = None
     moderation: Moderation | None = None
     multi_agent: Raw | None = None
 

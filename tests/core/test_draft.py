@@ -122,8 +122,33 @@ def test_what_was_given_is_echoed_and_nothing_else_changes(given: dict[str, Any]
     assert drafted(given) == DEFAULTS | echoed
 
 
-def test_prompt_cache_retention_is_echoed() -> None:
-    assert drafted({"prompt_cache_retention": "24h"})["prompt_cache_retention"] == "24h"
+NOT_MODERATED = {
+    "type": "error",
+    "code": "moderation_unavailable",
+    "message": "This server does not moderate.",
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "echoed"),
+    [
+        ({"prompt_cache_retention": "24h"}, {"prompt_cache_retention": "24h"}),
+        ({"prompt_cache_retention": "in-memory"}, {"prompt_cache_retention": "in_memory"}),
+        ({"prompt_cache_options": {}}, {"prompt_cache_options": {"mode": "implicit", "ttl": "30m"}}),
+        (
+            {"prompt_cache_options": {"ttl": "30m", "prewarm": True, "comparison_response_id": "resp_0"}},
+            {
+                "prompt_cache_options": {"mode": "implicit", "ttl": "30m", "comparison_response_id": "resp_0"},
+                "prompt_cache_diagnostics": {"type": "unavailable"},
+            },
+        ),
+        ({"access_programs": {"cyber": "daybreak_red"}}, {"access_programs": {"cyber": "standard"}}),
+        ({"image": {"context_compression": "auto"}}, {"image": {"context_compression": "disabled"}}),
+        ({"moderation": {"model": "m"}}, {"moderation": {"input": NOT_MODERATED, "output": NOT_MODERATED}}),
+    ],
+)
+def test_what_this_server_lacks_is_echoed_as_what_was_done(given: dict[str, Any], echoed: dict[str, Any]) -> None:
+    assert drafted(given) == DEFAULTS | echoed
 
 
 def test_tools_are_echoed_with_their_schemas_untouched() -> None:

@@ -278,3 +278,14 @@ async def test_a_reader_that_lags_stops_the_server_and_loses_nothing() -> None:
                 count += len(batch)
         assert count == 20_002
         await engine.close()
+
+
+@pytest.mark.parametrize("schedules_priority", [True, False])
+async def test_a_priority_is_sent_only_to_servers_that_schedule_by_it(schedules_priority: bool) -> None:
+    async with FakeUpstream() as fake:
+        engine = ChatHttpEngine([fake.url], schedules_priority=schedules_priority)
+        await engine.start()
+        assert await collect(engine, chat(priority=-10)) == HELLO
+        await engine.close()
+    (post,) = fake.posts
+    assert post.json.get("priority") == (-10 if schedules_priority else None)

@@ -182,3 +182,9 @@ def test_effort_and_template_arguments_are_passed_on() -> None:
 def test_input_is_estimated_from_text_alone() -> None:
     image = ImagePart("data:image/png;base64," + "A" * 10_000)
     assert estimate_input_tokens(chat(messages=[Message("user", (TextPart("é" * 20), image))])) == 10
+
+
+def test_a_salt_goes_to_servers_that_take_it_and_a_priority_to_all_that_are_given_one() -> None:
+    assert sent(VLLM, cache_salt="s", priority=5)["cache_salt"] == "s"
+    assert "cache_salt" not in sent(cache_salt="s")
+    assert sent(priority=5)["priority"] == 5

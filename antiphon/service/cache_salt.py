@@ -1,0 +1,27 @@
+"""The salt of a prompt's prefix cache: only prompts with equal salts share what an engine has computed.
+
+A keyed hash, so that it tells nothing of the tenant, and nobody else can make it.
+"""
+
+import hmac
+from hashlib import sha256
+from typing import Literal
+
+from msgspec import Struct
+
+Scope = Literal["tenant", "key", "off"]
+_PURPOSE = b"antiphon cache salt\0"
+
+
+class Salter(Struct, frozen=True):
+    """`scope` tenant: a tenant's prompts share; key: those of a tenant with equal `prompt_cache_key` do."""
+
+    secret: str
+    scope: Scope = "tenant"
+
+    def salt(self, tenant: str, cache_key: str | None) -> str | None:
+        """The salt of a prompt; None where everybody shares."""
+        if self.scope == "off":
+            return None
+        shared = tenant if self.scope == "tenant" or cache_key is None else f"{tenant}\0{cache_key}"
+        return hmac.new(self.secret.encode(), _PURPOSE + shared.encode(), sha256).hexdigest()
