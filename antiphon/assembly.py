@@ -14,6 +14,8 @@ from antiphon.core.tiers import Tiers
 from antiphon.errors import AntiphonError, SetupError
 from antiphon.listener import bind, listen, new_event_loop, origin
 from antiphon.ports import Engine, Quotas, ResponseStore
+from antiphon.readers.grammars import ChildGrammars
+from antiphon.readers.pdf import PdfDocuments
 from antiphon.server.app import App, ServerOptions
 from antiphon.service.cache_salt import Salter
 from antiphon.service.options import Options
@@ -22,6 +24,8 @@ from antiphon.service.sealing import Sealer, kept_key
 from antiphon.stores.memory import MemoryStore
 
 _DAY_S = 86_400
+GRAMMAR_TIMEOUT_S = 5.0
+"""How long reading a grammar, or holding a call against it, may take."""
 
 
 def run(settings: Settings) -> None:
@@ -88,6 +92,8 @@ def build_service(settings: Settings, engine: Engine | None = None) -> Responses
         max_total_bytes=settings.max_total_bytes,
         max_event_bytes=settings.max_event_bytes,
         check_events=settings.check_events,
+        max_image_bytes=settings.max_image_bytes,
+        max_file_bytes=settings.max_file_bytes,
     )
     return Responses(
         engine or build_engine(settings),
@@ -96,6 +102,8 @@ def build_service(settings: Settings, engine: Engine | None = None) -> Responses
         clock=time.time,
         sealer=build_sealer(settings),
         salter=build_salter(settings),
+        documents=PdfDocuments(max_pages=settings.max_file_pages, timeout_s=settings.file_timeout_s),
+        grammars=ChildGrammars(timeout_s=GRAMMAR_TIMEOUT_S),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from antiphon.core.chat import ChatRequest
+from antiphon.core.chat import ChatRequest, Grammar
 from antiphon.core.deltas import Delta
 from antiphon.core.ledger import CallOutput, Delivery
 
@@ -69,6 +69,33 @@ class Engine(Protocol):
         EngineUnavailable when the engine cannot take it now.
         """
         ...
+
+
+# ---------------------------------------------------------------------------------------------- documents and grammars
+
+
+class Documents(Protocol):
+    """Reads what is neither text nor image."""
+
+    async def text(self, file: bytes) -> str:
+        """The text of a PDF file, bounded in pages and time. Raises: InvalidRequest that says why there is none."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Grammars(Protocol):
+    """Reads grammars of custom tools, bounded in time."""
+
+    async def fault(self, grammar: Grammar) -> str | None:
+        """What is wrong with a grammar; None where nothing is, or nobody can say."""
+        ...
+
+    async def obeys(self, grammar: Grammar, text: str) -> bool | None:
+        """Whether a text obeys a grammar; None where that cannot be found out."""
+        ...
+
+    async def close(self) -> None: ...
 
 
 # ----------------------------------------------------------------------------------------------------------- stores

@@ -14,7 +14,7 @@ import uvicorn
 from cryptography.fernet import Fernet
 
 from antiphon.engines.scripted import ScriptedEngine
-from antiphon.ports import ResponseStore
+from antiphon.ports import Documents, Grammars, ResponseStore
 from antiphon.server.app import App, ServerOptions
 from antiphon.service.options import Options
 from antiphon.service.responses import Responses
@@ -60,12 +60,24 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def serve(engine: ScriptedEngine | None = None, store: ResponseStore | None = None, **options: Any) -> Iterator[Live]:
+def serve(
+    engine: ScriptedEngine | None = None,
+    store: ResponseStore | None = None,
+    documents: Documents | None = None,
+    grammars: Grammars | None = None,
+    **options: Any,
+) -> Iterator[Live]:
     """Run a server for as long as the block lasts. `options` are those of `Options` and of `ServerOptions`."""
     engine = engine or ScriptedEngine()
     store = store or MemoryStore()
     service = Responses(
-        engine, store, _options(Options, options), clock=time.time, sealer=Sealer([Fernet.generate_key().decode()])
+        engine,
+        store,
+        _options(Options, options),
+        clock=time.time,
+        sealer=Sealer([Fernet.generate_key().decode()]),
+        documents=documents,
+        grammars=grammars,
     )
     app = App(service, _options(ServerOptions, options))
     assert not options, f"unknown options {sorted(options)}"

@@ -21,13 +21,14 @@ ALLOWED = {
     "server": {"service"} | BELOW_SERVICE,
     "engines": BELOW_SERVICE,
     "stores": BELOW_SERVICE,
+    "readers": BELOW_SERVICE,
     **{leaf: LEAVES | {"errors"} for leaf in LEAVES},
-    **{top: TOP | LEAVES | {"server", "service", "engines", "stores"} | BELOW_SERVICE for top in TOP},
+    **{top: TOP | LEAVES | {"server", "service", "engines", "stores", "readers"} | BELOW_SERVICE for top in TOP},
     "__init__": set(),
 }
 
 WORLDLY = {"asyncio", "datetime", "logging", "os", "random", "secrets", "socket", "threading", "time", "uuid"}
-OPTIONAL = {"xllamacpp", "vllm"}
+OPTIONAL = {"xllamacpp", "vllm", "pypdf", "lark", "regex"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -63,4 +64,4 @@ def test_the_core_reads_no_clock_and_does_no_io(path: Path) -> None:
 def test_an_optional_dependency_is_imported_in_one_adapter(dependency: str) -> None:
     importers = [path for path in FILES if any(name.split(".")[0] == dependency for name in imported(path))]
     assert len(importers) <= 1
-    assert {room(path) for path in importers} <= {"engines"}
+    assert {room(path) for path in importers} <= {"engines", "readers"}

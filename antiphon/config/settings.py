@@ -303,6 +303,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_event_bytes: Annotated[
         int, Note(RUNS, "Largest piece of text that an engine may send at once.", "SIZE", "4MB", minimum=1024)
     ] = 4 * 2**20
+    max_image_bytes: Annotated[
+        int, Note(RUNS, "Largest image that a request may carry.", "SIZE", "20MB", minimum=1024)
+    ] = 20 * 2**20
+    max_file_bytes: Annotated[
+        int, Note(RUNS, "Largest file that a request may carry.", "SIZE", "32MB", minimum=1024)
+    ] = 32 * 2**20
+    max_file_pages: Annotated[int, Note(RUNS, "Most pages of a PDF file.", "N", minimum=1, maximum=100_000)] = 200
+    file_timeout_s: Annotated[float, Note(RUNS, "Seconds that reading a PDF file may take.", "S", minimum=0.1)] = 30.0
     check_events: Annotated[
         bool, Note(RUNS, "Check every outgoing event against the grammar of streams; for debugging.", "")
     ] = False

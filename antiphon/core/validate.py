@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from antiphon.errors import InvalidRequest
 from antiphon.wire import tools as wire
 from antiphon.wire.content import InputFile, InputImage
+from antiphon.wire.hosted import ComputerCallOutput
 from antiphon.wire.items import (
     AdditionalTools,
     CustomToolCallOutput,
@@ -205,6 +206,8 @@ def _check_item(item: Item, path: str) -> None:
             _check_parts(parts, f"{path}.content")
         case FunctionCallOutput(output=tuple(parts)) | CustomToolCallOutput(output=tuple(parts)):
             _check_parts(parts, f"{path}.output")
+        case ComputerCallOutput(output=shot):
+            _check_image(InputImage(image_url=shot.image_url, file_id=shot.file_id), f"{path}.output")
         case AdditionalTools(tools=tools) | ToolSearchOutput(tools=tools):
             _check_tools(tools, f"{path}.tools")
 
@@ -212,11 +215,26 @@ def _check_item(item: Item, path: str) -> None:
 def _check_parts(parts: Sequence[object], path: str) -> None:
     for index, part in enumerate(parts):
         if isinstance(part, InputFile):
-            raise InvalidRequest(
-                "'input_file' is not supported by this server.", param=f"{path}[{index}]", code="unsupported_value"
-            )
+            _check_file(part, f"{path}[{index}]")
         if isinstance(part, InputImage):
             _check_image(part, f"{path}[{index}]")
+
+
+def _check_file(part: InputFile, path: str) -> None:
+    if part.file_data is not None:
+        return
+    given = next((name for name in ("file_id", "file_url") if getattr(part, name) is not None), None)
+    if given is None:
+        raise InvalidRequest(
+            f"Missing required parameter: '{path}.file_data'.",
+            param=f"{path}.file_data",
+            code="missing_required_parameter",
+        )
+    raise InvalidRequest(
+        f"Files by '{given}' are not supported by this server; send 'file_data'.",
+        param=f"{path}.{given}",
+        code="unsupported_value",
+    )
 
 
 def _check_image(part: InputImage, path: str) -> None:

@@ -92,6 +92,14 @@ def _runs(figures: Figures) -> Iterator[Metric]:
         "antiphon_cached_input_tokens", "Prompt tokens that the engine had cached.", figures.cached_input_tokens
     )
     yield _counter("antiphon_output_tokens", "Tokens that ended runs have generated.", figures.output_tokens)
+    inputs = CounterMetricFamily(
+        "antiphon_custom_tool_inputs",
+        "Calls of custom tools with a grammar, by whether they obey it.",
+        labels=("result",),
+    )
+    for result in ("valid", "invalid", "unknown"):
+        inputs.add_metric((result,), figures.custom_inputs[result])
+    yield inputs
     yield _gauge("antiphon_stream_readers", "Streams that are being read.", figures.readers)
     yield _histogram(
         "antiphon_time_to_first_event_seconds",

@@ -43,6 +43,7 @@ class Figures:
         self.readers = 0
         self.swept: Counter[str] = Counter()
         self.stored_bytes: int | None = None
+        self.custom_inputs: Counter[str] = Counter()
         self.first_output_s = {kind: Distribution(FIRST_OUTPUT_BOUNDS_S) for kind in KINDS}
         self.duration_s = {kind: Distribution(DURATION_BOUNDS_S) for kind in KINDS}
 

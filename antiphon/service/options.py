@@ -28,3 +28,5 @@ class Options(Struct, frozen=True, kw_only=True):
     max_total_bytes: int = 2 * 2**30
     max_event_bytes: int = 4 * 2**20
     check_events: bool = False
+    max_image_bytes: int = 20 * 2**20
+    max_file_bytes: int = 32 * 2**20

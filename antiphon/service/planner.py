@@ -11,8 +11,10 @@ from antiphon.core.draft import draft_response
 from antiphon.core.reasoning_families import family_of
 from antiphon.core.toolbox import Toolbox, added_tools, found_tools, open_toolbox
 from antiphon.errors import EngineError, InvalidRequest, NotFound, PreviousResponseNotFound
-from antiphon.ports import AbandonedRun, Engine, Model, ResponseStore, Turn
+from antiphon.ports import AbandonedRun, Documents, Engine, Grammars, Model, ResponseStore, Turn
 from antiphon.service.cache_salt import Salter
+from antiphon.service.grammars import check_grammars
+from antiphon.service.media import Media, MediaLimits
 from antiphon.service.options import Options
 from antiphon.service.own_items import own_items
 from antiphon.service.reasoning import of_context, unsealed
@@ -49,6 +51,8 @@ class Planner:
         ids: Callable[[str], str],
         sealer: Sealer | None,
         salter: Salter | None = None,
+        documents: Documents | None = None,
+        grammars: Grammars | None = None,
     ) -> None:
         self._engine = engine
         self._store = store
@@ -57,6 +61,9 @@ class Planner:
         self._ids = ids
         self._sealer = sealer
         self._salter = salter
+        self._grammars = grammars
+        limits = MediaLimits(max_image_bytes=options.max_image_bytes, max_file_bytes=options.max_file_bytes)
+        self._media = Media(limits, documents)
 
     def model(self, model_id: str) -> Model:
         """Raises: NotFound."""
@@ -99,7 +106,9 @@ class Planner:
         model = self._choose_model(request.model)
         own = await own_items(request.input, tenant, self._store, self._ids)
         stored = request.store is not False and self._options.store_enabled
-        opened, removed = unsealed(conversation.assemble(past, own), self._sealer, tenant=tenant, model=model.id)
+        await check_grammars(request.tools, own, self._grammars)
+        readable = await self._media.read(conversation.assemble(past, own), len(own), model)
+        opened, removed = unsealed(readable, self._sealer, tenant=tenant, model=model.id)
         items, left_out = of_context(opened, request.reasoning)
         removed += left_out
         toolbox = _toolbox(request, items)
@@ -155,7 +164,8 @@ class Planner:
         model = self._choose_model(request.model)
         *past, own = past_turns(await self._store.chain(abandoned.tenant, abandoned.id))
         history = conversation.assemble(past, own.items)
-        opened, _ = unsealed(history, self._sealer, tenant=abandoned.tenant, model=model.id)
+        readable = await self._media.read(history, len(own.items), model)
+        opened, _ = unsealed(readable, self._sealer, tenant=abandoned.tenant, model=model.id)
         items, _ = of_context(opened, request.reasoning)
         return Work(
             base=base,

@@ -24,8 +24,10 @@ from antiphon.ports import (
     Beginning,
     ConversationHold,
     ConversationPlace,
+    Documents,
     Engine,
     Generation,
+    Grammars,
     ItemPage,
     Lease,
     Model,
@@ -37,6 +39,7 @@ from antiphon.service.cache_salt import Salter
 from antiphon.service.caller import Caller
 from antiphon.service.conversations import Conversations, check_new
 from antiphon.service.figures import Figures
+from antiphon.service.grammars import GrammarWatch
 from antiphon.service.ids import new_id
 from antiphon.service.log import Reader, RunLog
 from antiphon.service.mailbox import Mailbox, MemoryMailbox, StoredMailbox
@@ -115,6 +118,8 @@ class Responses:
         ids: Callable[[str], str] = new_id,
         sealer: Sealer | None = None,
         salter: Salter | None = None,
+        documents: Documents | None = None,
+        grammars: Grammars | None = None,
     ) -> None:
         self.options = options
         self._engine = engine
@@ -122,7 +127,18 @@ class Responses:
         self._clock = clock
         self._ids = ids
         self._sealer = sealer
-        self._planner = Planner(engine, store, options, clock=clock, ids=ids, sealer=sealer, salter=salter)
+        self._planner = Planner(
+            engine,
+            store,
+            options,
+            clock=clock,
+            ids=ids,
+            sealer=sealer,
+            salter=salter,
+            documents=documents,
+            grammars=grammars,
+        )
+        self._readers = [reader for reader in (documents, grammars) if reader is not None]
         self._slots = BackgroundSlots(options.background_running, options.background_queue)
         self._around = Surroundings(
             engine=engine,
@@ -140,6 +156,7 @@ class Responses:
         )
         self.conversations = Conversations(store, clock=clock, ids=ids, enabled=options.store_enabled)
         self.figures = self._around.figures
+        self._grammar_watch = GrammarWatch(grammars, self.figures)
         self._upkeep = Upkeep(self)
         self._claimed: list[AbandonedRun] = []
         self.is_draining = False
@@ -158,6 +175,9 @@ class Responses:
         for run in self.sessions:
             run.cancel()
         await _wait_for(self.sessions, CLOSE_WAIT_S)
+        await self._grammar_watch.close()
+        for reader in self._readers:
+            await reader.close()
         await self._engine.close()
         await self._store.close()
 
@@ -258,7 +278,9 @@ class Responses:
             raise
         run = self._open_run(work, tenant, lease, generation)
         run.hold = hold
-        self.sessions.add(tenant, run, run.start())
+        task = run.start()
+        task.add_done_callback(lambda _: self._grammar_watch.look_at(run.response, work.toolbox))
+        self.sessions.add(tenant, run, task)
         return run
 
     async def _first_generation(self, work: Work, *, generate: bool) -> Generation | None:

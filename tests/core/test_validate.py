@@ -65,7 +65,7 @@ BROKEN: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"prompt": {"id": "pmpt_1"}}, "prompt", "unsupported_parameter"),
     ({"input": []}, "input", "missing_required_parameter"),
-    (content({"type": "input_file", "file_id": "file_1"}), "input[0].content[0]", "unsupported_value"),
+    (content({"type": "input_file", "file_id": "file_1"}), "input[0].content[0].file_id", "unsupported_value"),
     (content(IMAGE, {"type": "input_image", "file_id": "file_1"}), "input[0].content[1].file_id", "unsupported_value"),
     (content(IMAGE | {"image_url": "file:///etc/passwd"}), "input[0].content[0].image_url", "invalid_image_url"),
     (
@@ -75,8 +75,8 @@ BROKEN: list[tuple[dict[str, Any], str, str]] = [
     ),
     (
         {"input": [{"type": "custom_tool_call_output", "call_id": "c", "output": [{"type": "input_file"}]}]},
-        "input[0].output[0]",
-        "unsupported_value",
+        "input[0].output[0].file_data",
+        "missing_required_parameter",
     ),
 ]
 
