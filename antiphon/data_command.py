@@ -21,7 +21,7 @@ def add_verbs(command: argparse.ArgumentParser, add_settings: Callable[[argparse
         add_settings(verb)
         return verb
 
-    exporting = add("export", "Write a tenant's responses and conversations as lines of JSON.", _export)
+    exporting = add("export", "Write a tenant's responses, conversations and prompts as lines of JSON.", _export)
     exporting.add_argument("--tenant", required=True, help="whose")
     exporting.add_argument("--output", type=Path, metavar="FILE", help="where to; standard output if not given")
     erasing = add("erase", "Erase everything a tenant has stored, for good.", _erase)

@@ -330,6 +330,55 @@ class Swept(Struct, frozen=True):
         return self.expired + self.over_quota
 
 
+class StoredPrompt(Struct, frozen=True):
+    """One version of a prompt; `version` counts from 1, `created_at` is in unix seconds, `body` a JSON object."""
+
+    id: str
+    version: int
+    created_at: int
+    body: bytes
+
+
+class PromptPage(Struct, frozen=True):
+    """Prompts of one page; `has_more` says whether any follow in the asked order."""
+
+    data: Sequence[StoredPrompt]
+    has_more: bool
+
+
+class PromptStore(Protocol):
+    """Prompts, which never expire. Scoped by tenant. A version never changes; the last one made is the current one.
+
+    Raises: StoreUnavailable from every method.
+    """
+
+    async def create(self, tenant: str, prompt_id: str, created_at: int, body: bytes) -> StoredPrompt:
+        """Keep the first version. Raises: Conflict for an id that exists."""
+        ...
+
+    async def add_version(self, tenant: str, prompt_id: str, created_at: int, body: bytes) -> StoredPrompt | None:
+        """Keep a further version. None: the prompt is unknown."""
+        ...
+
+    async def get(self, tenant: str, prompt_id: str, version: int | None = None) -> StoredPrompt | None:
+        """A version, the current one where none is named. None: it is unknown."""
+        ...
+
+    async def page(self, tenant: str, *, after: str | None, limit: int, descending: bool) -> PromptPage:
+        """The current versions in the order of their ids, behind `after`."""
+        ...
+
+    async def versions(
+        self, tenant: str, prompt_id: str, *, after: int | None, limit: int, descending: bool
+    ) -> PromptPage:
+        """The versions of a prompt behind `after`; none of an unknown one."""
+        ...
+
+    async def delete(self, tenant: str, prompt_id: str) -> bool:
+        """Delete a prompt with all its versions. False: it was unknown."""
+        ...
+
+
 class ResponseStore(Protocol):
     """Responses and their items. Everything is scoped by tenant: another tenant's id is an unknown id.
 
@@ -339,6 +388,11 @@ class ResponseStore(Protocol):
     @property
     def conversations(self) -> ConversationStore:
         """The conversations of the same store: what begins and ends a run changes both in one transaction."""
+        ...
+
+    @property
+    def prompts(self) -> PromptStore:
+        """The prompts of the same store."""
         ...
 
     async def start(self) -> None: ...

@@ -26,6 +26,15 @@ class Erased(Struct, frozen=True):
 
     responses: int
     conversations: int
+    prompts: int
+
+
+class _PromptLine(Struct, frozen=True):
+    id: str
+    version: str
+    created_at: int
+    template: Raw
+    object: str = "prompt"
 
 
 class _ConversationLine(Struct, frozen=True):
@@ -37,7 +46,8 @@ class _ConversationLine(Struct, frozen=True):
 
 
 def export(path: Path, tenant: str) -> Iterator[bytes]:
-    """A JSON object per response, with `output` and its own `input_items`, then one per conversation, with `items`.
+    """A JSON object per response, with `output` and its own `input_items`, then one per conversation, with `items`,
+    then one per version of a prompt.
 
     Raises: SetupError when there is no such database or it cannot be read.
     """
@@ -49,6 +59,8 @@ def export(path: Path, tenant: str) -> Iterator[bytes]:
             rows = connection.execute(_SQL["conversation_items"], {"key": key})
             items = [Raw(body) for (body,) in rows]
             yield json.encode(_ConversationLine(public_id, created_at, Raw(metadata), items))
+        for public_id, version, created_at, body in connection.execute(_SQL["prompts"], {"tenant": tenant}):
+            yield json.encode(_PromptLine(public_id, str(version), created_at, Raw(body)))
 
 
 def _response(connection: sqlite3.Connection, key: int, head: bytes) -> dict[str, Raw | list[Raw]]:
@@ -68,6 +80,7 @@ def erase(path: Path, tenant: str) -> Erased:
         erased = Erased(
             _erase(connection, tenant, "some_responses", _OF_RESPONSE),
             _erase(connection, tenant, "some_conversations", _OF_CONVERSATION),
+            _erase(connection, tenant, "some_prompts", ("erase_prompt",)),
         )
         connection.execute("PRAGMA incremental_vacuum").fetchall()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

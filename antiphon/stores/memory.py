@@ -24,6 +24,7 @@ from antiphon.ports import (
 )
 from antiphon.stores.excess import Excess, excess
 from antiphon.stores.memory_conversations import MemoryConversations, Room
+from antiphon.stores.memory_prompts import MemoryPrompts
 from antiphon.stores.paging import place_behind
 
 _UNFINISHED: tuple[Status, ...] = ("queued", "in_progress")
@@ -74,6 +75,7 @@ class MemoryStore:
         self._keys: dict[tuple[str, str], int] = {}  # by tenant and public id, tombstones left out
         self._items: dict[tuple[str, str], dict[int, bytes]] = {}  # by tenant and item id, then by run
         self.conversations = MemoryConversations()
+        self.prompts = MemoryPrompts()
 
     async def start(self) -> None:
         """Nothing to open."""

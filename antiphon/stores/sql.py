@@ -27,6 +27,7 @@ from antiphon.stores.owners import Owner
 from antiphon.stores.removal import remove_response
 from antiphon.stores.retention import Sweeper
 from antiphon.stores.sql_conversations import SqlConversations
+from antiphon.stores.sql_prompts import SqlPrompts
 from antiphon.stores.worker import Workers, answer, commit
 
 _READERS = 3
@@ -45,6 +46,7 @@ class SqlStore:
         self._owner = Owner(path)
         self._started: tuple[Workers, Workers] | None = None
         self.conversations = SqlConversations(self._open, self._owner.id)
+        self.prompts = SqlPrompts(self._open)
 
     async def start(self) -> None:
         """Make or open the file and be seen by other processes. Raises: SetupError."""

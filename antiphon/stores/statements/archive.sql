@@ -41,3 +41,12 @@ DELETE FROM conversation_runs WHERE conversation = :key;
 
 -- name: erase_conversation
 DELETE FROM conversations WHERE key = :key;
+
+-- name: prompts
+SELECT id, version, created_at, body FROM prompts WHERE tenant = :tenant ORDER BY id, version;
+
+-- name: some_prompts
+SELECT key FROM prompts WHERE tenant = :tenant LIMIT :limit;
+
+-- name: erase_prompt
+DELETE FROM prompts WHERE key = :key;
