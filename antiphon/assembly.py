@@ -22,6 +22,8 @@ from antiphon.service.options import Options
 from antiphon.service.responses import Responses
 from antiphon.service.sealing import Sealer, kept_key
 from antiphon.stores.memory import MemoryStore
+from antiphon.web.fetcher import HttpFetcher
+from antiphon.web.policy import FetchPolicy, networks
 
 _DAY_S = 86_400
 GRAMMAR_TIMEOUT_S = 5.0
@@ -102,9 +104,20 @@ def build_service(settings: Settings, engine: Engine | None = None) -> Responses
         clock=time.time,
         sealer=build_sealer(settings),
         salter=build_salter(settings),
+        fetcher=build_fetcher(settings),
         documents=PdfDocuments(max_pages=settings.max_file_pages, timeout_s=settings.file_timeout_s),
         grammars=ChildGrammars(timeout_s=GRAMMAR_TIMEOUT_S),
     )
+
+
+def build_fetcher(settings: Settings) -> HttpFetcher:
+    """What fetches for requests, within the settings. Raises: SetupError."""
+    try:
+        opened = networks(settings.fetch_networks)
+    except ValueError as error:
+        raise SetupError(f"fetch_networks: {error}.") from error
+    hosts = tuple(host for host in settings.fetch_hosts if host != "none")
+    return HttpFetcher(FetchPolicy(hosts=hosts, networks=opened, timeout_s=settings.fetch_timeout_s))
 
 
 def build_sealer(settings: Settings) -> Sealer:

@@ -98,6 +98,26 @@ class Grammars(Protocol):
     async def close(self) -> None: ...
 
 
+# ---------------------------------------------------------------------------------------------------------- fetching
+
+
+class Fetched(Struct, frozen=True):
+    """What was at an address; `content_type` is in lower case, without parameters, empty where none was sent."""
+
+    body: bytes
+    content_type: str
+
+
+class Fetcher(Protocol):
+    """Gets what a request names by its address, as far as the operator lets it."""
+
+    async def fetch(self, url: str, *, max_bytes: int, param: str) -> Fetched:
+        """Raises: InvalidRequest, naming `param`, for what may not be fetched, is not there, or is too large."""
+        ...
+
+    async def close(self) -> None: ...
+
+
 # ----------------------------------------------------------------------------------------------------------- stores
 
 Status = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]

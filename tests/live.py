@@ -14,7 +14,7 @@ import uvicorn
 from cryptography.fernet import Fernet
 
 from antiphon.engines.scripted import ScriptedEngine
-from antiphon.ports import Documents, Grammars, ResponseStore
+from antiphon.ports import Documents, Fetcher, Grammars, ResponseStore
 from antiphon.server.app import App, ServerOptions
 from antiphon.service.options import Options
 from antiphon.service.responses import Responses
@@ -64,6 +64,7 @@ def serve(
     engine: ScriptedEngine | None = None,
     store: ResponseStore | None = None,
     documents: Documents | None = None,
+    fetcher: Fetcher | None = None,
     grammars: Grammars | None = None,
     **options: Any,
 ) -> Iterator[Live]:
@@ -77,6 +78,7 @@ def serve(
         clock=time.time,
         sealer=Sealer([Fernet.generate_key().decode()]),
         documents=documents,
+        fetcher=fetcher,
         grammars=grammars,
     )
     app = App(service, _options(ServerOptions, options))

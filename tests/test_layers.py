@@ -22,8 +22,9 @@ ALLOWED = {
     "engines": BELOW_SERVICE,
     "stores": BELOW_SERVICE,
     "readers": BELOW_SERVICE,
+    "web": BELOW_SERVICE,
     **{leaf: LEAVES | {"errors"} for leaf in LEAVES},
-    **{top: TOP | LEAVES | {"server", "service", "engines", "stores", "readers"} | BELOW_SERVICE for top in TOP},
+    **{top: TOP | LEAVES | {"server", "service", "engines", "stores", "readers", "web"} | BELOW_SERVICE for top in TOP},
     "__init__": set(),
 }
 

@@ -309,6 +309,22 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_file_bytes: Annotated[
         int, Note(RUNS, "Largest file that a request may carry.", "SIZE", "32MB", minimum=1024)
     ] = 32 * 2**20
+    fetch_hosts: Annotated[
+        tuple[str, ...],
+        Note(
+            ACCESS,
+            "Hosts that images and files of a request may be fetched from: names, `*.domain`, or `*` for all; `none` "
+            "for no host.",
+            "HOST",
+        ),
+    ] = ("*",)
+    fetch_networks: Annotated[
+        tuple[str, ...],
+        Note(ACCESS, "Networks that may be fetched from although they are not public.", "CIDR", "none"),
+    ] = ()
+    fetch_timeout_s: Annotated[
+        float, Note(ACCESS, "Seconds that fetching an image or a file may take.", "S", minimum=0.1)
+    ] = 10.0
     max_file_pages: Annotated[int, Note(RUNS, "Most pages of a PDF file.", "N", minimum=1, maximum=100_000)] = 200
     file_timeout_s: Annotated[float, Note(RUNS, "Seconds that reading a PDF file may take.", "S", minimum=0.1)] = 30.0
     check_events: Annotated[

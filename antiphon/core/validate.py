@@ -223,16 +223,21 @@ def _check_parts(parts: Sequence[object], path: str) -> None:
 def _check_file(part: InputFile, path: str) -> None:
     if part.file_data is not None:
         return
-    given = next((name for name in ("file_id", "file_url") if getattr(part, name) is not None), None)
-    if given is None:
+    if part.file_url is not None:
+        if not part.file_url.startswith(("http://", "https://")):
+            raise InvalidRequest(
+                "Invalid 'file_url': expected a URL of scheme http or https.", param=f"{path}.file_url"
+            )
+        return
+    if part.file_id is None:
         raise InvalidRequest(
             f"Missing required parameter: '{path}.file_data'.",
             param=f"{path}.file_data",
             code="missing_required_parameter",
         )
     raise InvalidRequest(
-        f"Files by '{given}' are not supported by this server; send 'file_data'.",
-        param=f"{path}.{given}",
+        "Files by 'file_id' are not supported by this server; send 'file_data'.",
+        param=f"{path}.file_id",
         code="unsupported_value",
     )
 

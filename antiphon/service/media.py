@@ -7,7 +7,7 @@ import asyncio
 import binascii
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -15,7 +15,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from antiphon.errors import InvalidRequest
-from antiphon.ports import Documents, Model
+from antiphon.ports import Documents, Fetcher, Model
+from antiphon.service.downloads import HISTORY, Here, Remote, download, exchanged, is_remote
 from antiphon.wire.content import InputFile, InputImage, InputText
 from antiphon.wire.hosted import ComputerCallOutput
 from antiphon.wire.items import CustomToolCallOutput, FunctionCallOutput, Item, Message
@@ -45,10 +46,11 @@ class Part(NamedTuple):
 
 
 class Media:
-    """Checks and reads. `documents` reads PDF files; without it there are none."""
+    """Checks and reads. `documents` reads PDF files, `fetcher` gets what comes by address; without it there is none."""
 
-    def __init__(self, limits: MediaLimits, documents: Documents | None) -> None:
+    def __init__(self, limits: MediaLimits, documents: Documents | None, fetcher: Fetcher | None = None) -> None:
         self._limits = limits
+        self._fetcher = fetcher
         self._documents = documents
         self._texts: OrderedDict[bytes, str] = OrderedDict()
 
@@ -63,12 +65,25 @@ class Media:
         for part, path in found:
             if isinstance(part, InputImage) and not model.images:
                 raise InvalidRequest(f"The model '{model.id}' takes no images.", param=path, code="unsupported_value")
-        await asyncio.to_thread(self._check_images, [each for each in found if each.path != "input"])
+        if any(is_remote(part) for part, _ in found):
+            items = await self._downloaded(items, found)
+            found = list(_parts(items, len(items) - own))
+        await asyncio.to_thread(self._check_images, [each for each in found if each.path != HISTORY])
         files = {part: path for part, path in found if isinstance(part, InputFile)}
         if not files:
             return items
         texts = {part: await self._text(part, path) for part, path in files.items()}
         return [_with_texts(item, texts) for item in items]
+
+    async def _downloaded(self, items: Sequence[Item], found: Sequence[Part]) -> Sequence[Item]:
+        limits = self._limits
+        here = await download(
+            {part: path for part, path in found},
+            self._fetcher,
+            image_bytes=limits.max_image_bytes,
+            file_bytes=limits.max_file_bytes,
+        )
+        return [_with_parts(item, here) for item in items]
 
     def _check_images(self, parts: Sequence[Part]) -> None:
         for part, path in parts:
@@ -132,6 +147,19 @@ def _parts(items: Sequence[Item], first_own: int) -> Iterator[Part]:
                 yield Part(part, f"{place}.{name}[{index}]" if place else "input")
 
 
+def _with_parts(item: Item, here: Mapping[Remote, Here]) -> Item:
+    match item:
+        case Message(content=content):
+            return replace(item, content=exchanged(content, here))
+        case FunctionCallOutput(output=tuple(content)) | CustomToolCallOutput(output=tuple(content)):
+            return replace(item, output=exchanged(content, here))
+        case ComputerCallOutput(output=shot):
+            now = here.get(InputImage(image_url=shot.image_url))
+            if isinstance(now, InputImage):
+                return replace(item, output=replace(shot, image_url=now.image_url))
+    return item
+
+
 def _with_texts(item: Item, texts: dict[InputFile, InputText]) -> Item:
     def text_of(part: object) -> object:
         return texts[part] if isinstance(part, InputFile) else part
@@ -145,9 +173,6 @@ def _with_texts(item: Item, texts: dict[InputFile, InputText]) -> Item:
 
 
 def _check_image(url: str, path: str, most: int) -> None:
-    if not url.startswith("data:"):
-        check_address(url, path)
-        return
     head = _DATA_URL.match(url)
     if head is None or not head[3]:
         raise InvalidRequest("The image is no data URL in base64.", param=path, code="invalid_image_url")
@@ -164,15 +189,6 @@ def _check_image(url: str, path: str, most: int) -> None:
         )
     if not _bytes_of(url[head.end() :], path, "invalid_base64_image"):
         raise InvalidRequest("The image is empty.", param=path, code="empty_image_file")
-
-
-def check_address(url: str, path: str) -> None:
-    """Whether an image may be fetched from `url`: by the engine, or not at all. This server itself fetches none.
-
-    Raises: InvalidRequest.
-    """
-    if not url.startswith(("http://", "https://")):
-        raise InvalidRequest("Images come by data, http or https URL.", param=path, code="invalid_image_url")
 
 
 def _decoded(data: str, path: str, most: int) -> tuple[str, bytes]:

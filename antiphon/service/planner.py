@@ -11,7 +11,7 @@ from antiphon.core.draft import draft_response
 from antiphon.core.reasoning_families import family_of
 from antiphon.core.toolbox import Toolbox, added_tools, found_tools, open_toolbox
 from antiphon.errors import EngineError, InvalidRequest, NotFound, PreviousResponseNotFound
-from antiphon.ports import AbandonedRun, Documents, Engine, Grammars, Model, ResponseStore, Turn
+from antiphon.ports import AbandonedRun, Documents, Engine, Fetcher, Grammars, Model, ResponseStore, Turn
 from antiphon.service.cache_salt import Salter
 from antiphon.service.grammars import check_grammars
 from antiphon.service.media import Media, MediaLimits
@@ -53,6 +53,7 @@ class Planner:
         salter: Salter | None = None,
         documents: Documents | None = None,
         grammars: Grammars | None = None,
+        fetcher: Fetcher | None = None,
     ) -> None:
         self._engine = engine
         self._store = store
@@ -63,7 +64,7 @@ class Planner:
         self._salter = salter
         self._grammars = grammars
         limits = MediaLimits(max_image_bytes=options.max_image_bytes, max_file_bytes=options.max_file_bytes)
-        self._media = Media(limits, documents)
+        self._media = Media(limits, documents, fetcher)
 
     def model(self, model_id: str) -> Model:
         """Raises: NotFound."""

@@ -26,6 +26,7 @@ from antiphon.ports import (
     ConversationPlace,
     Documents,
     Engine,
+    Fetcher,
     Generation,
     Grammars,
     ItemPage,
@@ -119,6 +120,7 @@ class Responses:
         sealer: Sealer | None = None,
         salter: Salter | None = None,
         documents: Documents | None = None,
+        fetcher: Fetcher | None = None,
         grammars: Grammars | None = None,
     ) -> None:
         self.options = options
@@ -136,9 +138,10 @@ class Responses:
             sealer=sealer,
             salter=salter,
             documents=documents,
+            fetcher=fetcher,
             grammars=grammars,
         )
-        self._readers = [reader for reader in (documents, grammars) if reader is not None]
+        self._readers = [reader for reader in (documents, grammars, fetcher) if reader is not None]
         self._slots = BackgroundSlots(options.background_running, options.background_queue)
         self._around = Surroundings(
             engine=engine,

@@ -77,7 +77,7 @@ def test_the_file_stays_for_the_turns_that_follow(reading: Live) -> None:
         (file("data:text/plain,hi"), "file_data", "base64"),
         (file("data:application/pdf;base64," + base64.b64encode(pdf(*"abcd")).decode()), "file_data", "max_file_pages"),
         ({"type": "input_file", "file_id": "file_1"}, "file_id", "file_data"),
-        ({"type": "input_file", "file_url": "https://x.example/a.pdf"}, "file_url", "file_data"),
+        ({"type": "input_file", "file_url": "https://x.example/a.pdf"}, "file_url", "fetches nothing"),
         ({"type": "input_file", "filename": "a"}, "file_data", "Missing"),
         (image("data:image/tiff;base64,AA=="), "image_url", "image/tiff"),
         (image("data:image/png;base64,A"), "image_url", "base64"),
@@ -104,9 +104,8 @@ def test_a_large_image_is_refused() -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "image_too_large")
 
 
-@pytest.mark.parametrize("url", [GIF, "https://x.example/a.png"])
-def test_an_image_reaches_the_model(reading: Live, url: str) -> None:
-    assert reading.create(user(image(url)))["status"] == "completed"
+def test_an_image_reaches_the_model(reading: Live) -> None:
+    assert reading.create(user(image(GIF)))["status"] == "completed"
 
 
 class Blind(ScriptedEngine):
