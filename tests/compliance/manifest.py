@@ -68,7 +68,17 @@ CAPABILITIES = (
     Requirement("M4.images", API, "message.input_image.image_url shows the URLs of input images."),
     Requirement("M4.unknown", API, "An unknown include value is 400."),
     Requirement("M4.encrypted", API, "reasoning.encrypted_content shows encrypted reasoning.", served=False),
-    Requirement("M4.hosted", API, "The five include values of hosted tools show their data.", served=False),
+    Requirement("M4.hosted", API, "The five include values of hosted tools show their data on items."),
+    Requirement("tools.types", API, "Every type of tool is taken; what is not served is left out, never refused."),
+    Requirement("tools.choices", API, "Every form of tool_choice is taken."),
+    Requirement("tools.own", API, "Patches, shells and computers are called with items of their own, and answered."),
+    Requirement("tools.unreadable", OURS, "Arguments that say no action are a function_call, as the model wrote them."),
+    Requirement("tools.deferred", API, "A deferred function is offered once a client's search has found it."),
+    Requirement("tools.async", API, "The output of an asynchronous call may come in any later turn."),
+    Requirement("tools.outputs", API, "Outputs may be lists of text and images."),
+    Requirement("items.phase", API, "phase of an assistant message is taken, stored and given back."),
+    Requirement("items.files", API, "A text file in a request is read by the model and kept as it came."),
+    Requirement("items.images", API, "An image that is no image is a 400 that names its part."),
     Requirement("M5.request_id", API, "x-request-id is on every answer: the client's own, or a new one."),
     Requirement("M5.service", API, "openai-processing-ms and openai-version are on every answer."),
     Requirement("M5.limits", API, "x-ratelimit-* and openai-organization headers.", served=False),
@@ -120,7 +130,8 @@ SENT = (
     "response.output_text.delta response.output_text.done response.refusal.delta response.refusal.done "
     "response.reasoning_text.delta response.reasoning_text.done "
     "response.function_call_arguments.delta response.function_call_arguments.done "
-    "response.custom_tool_call_input.delta response.custom_tool_call_input.done response.queued keepalive"
+    "response.custom_tool_call_input.delta response.custom_tool_call_input.done response.queued keepalive "
+    "response.shell_call_command.added response.shell_call_command.delta response.shell_call_command.done"
 ).split()
 """Events that the server sends."""
 
@@ -137,8 +148,8 @@ NOT_SENT = (
     "response.image_generation_call.completed response.mcp_call.in_progress response.mcp_call.completed "
     "response.mcp_call.failed response.mcp_call_arguments.delta response.mcp_call_arguments.done "
     "response.mcp_list_tools.in_progress response.mcp_list_tools.completed response.mcp_list_tools.failed "
-    "response.compaction.compacting response.shell_call_command.added response.shell_call_command.delta "
-    "response.shell_call_command.done response.shell_call_output_content.delta "
+    "response.compaction.compacting "
+    "response.shell_call_output_content.delta "
     "response.shell_call_output_content.done response.audio.delta response.audio.done "
     "response.audio.transcript.delta response.audio.transcript.done"
 ).split()
