@@ -1,6 +1,7 @@
 """From a chat to the JSON body of a streamed chat completion.
 
-Grammars of custom tools are not sent: there is no form of them that several servers share. Neither is `verbosity`.
+Grammars of custom tools are put into words: there is no form of them that several servers share. `verbosity` is not
+sent.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +21,7 @@ from antiphon.core.chat import (
 )
 from antiphon.engines.chat_chunk import NOT_JSON
 from antiphon.engines.chat_quirks import Quirks
+from antiphon.engines.grammar_text import described
 
 Json = dict[str, object]
 
@@ -167,7 +169,7 @@ def _tools(chat: ChatRequest, quirks: Quirks) -> Json:
         else:
             tools = [tool for tool in tools if tool.name == choice.name]
     return {
-        "tools": [{"type": "function", "function": _function(tool)} for tool in tools],
+        "tools": [{"type": "function", "function": _function(described(tool))} for tool in tools],
         "tool_choice": wanted,
         "parallel_tool_calls": chat.parallel_tool_calls,
     }

@@ -9,6 +9,7 @@ from msgspec import Raw
 from antiphon.core.chat import (
     FilePart,
     Function,
+    Grammar,
     ImagePart,
     Message,
     OutputFormat,
@@ -188,3 +189,11 @@ def test_a_salt_goes_to_servers_that_take_it_and_a_priority_to_all_that_are_give
     assert sent(VLLM, cache_salt="s", priority=5)["cache_salt"] == "s"
     assert "cache_salt" not in sent(cache_salt="s")
     assert sent(priority=5)["priority"] == 5
+
+
+def test_a_model_is_told_of_the_grammar_of_a_custom_tool() -> None:
+    tool = Function("count", "Counts.", grammar=Grammar("regex", "[0-9]+"))
+    (shown,) = sent(tools=[tool])["tools"]
+    assert shown["function"]["description"] == (
+        "Counts.\n\nThe whole of `input` must match this regular expression:\n[0-9]+"
+    )
