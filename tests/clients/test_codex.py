@@ -98,8 +98,10 @@ def test_an_image_in_a_tool_s_output_is_seen(codex: Callable[[str], Codex], serv
     (user.work / "pixel.png").write_bytes(PNG)
     user.run(f'[[call:view_image {{"path": "{user.work}/pixel.png"}}]][[then]][[say:Seen.]]')
 
-    (output,) = [message.content for message in server.engine.chats[-1].messages if message.role == "tool"]
-    assert [part.url.split(",")[0] for part in output if isinstance(part, ImagePart)] == ["data:image/png;base64"]
+    output, shown = server.engine.chats[-1].messages[-2:]
+    assert (output.role, shown.role) == ("tool", "user")
+    images = [part for part in shown.content or () if isinstance(part, ImagePart)]
+    assert [image.url.split(",")[0] for image in images] == ["data:image/png;base64"]
 
 
 def test_a_websocket_is_used_where_it_is_allowed(codex: Callable[[str], Codex], server: Meeting) -> None:
