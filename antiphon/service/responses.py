@@ -303,7 +303,7 @@ class Responses:
         now = self._clock()
         retention = self.options.retention_s if base.store else POLLING_RETENTION_S
         # What was only remembered is no stored parent: the new response then stores the whole history as its input.
-        items = work.items if origin.is_remembered else work.own
+        items = conversation.assemble(origin.turns, work.own) if origin.is_remembered else work.own
         return await self._store.begin(
             Beginning(
                 tenant=tenant,
