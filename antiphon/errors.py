@@ -67,6 +67,12 @@ class ContextLengthExceeded(ClientError):
         self.limit = limit
 
 
+class ContentFiltered(ClientError):
+    """The model's side refused the input because of what it says."""
+
+    default_code = "content_filter"
+
+
 class Unauthorized(ClientError):
     status = 401
     default_code = "invalid_api_key"

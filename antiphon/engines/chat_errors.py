@@ -10,7 +10,14 @@ from collections.abc import Mapping
 import msgspec
 
 from antiphon.engines.chat_chunk import NOT_JSON
-from antiphon.errors import AntiphonError, ContextLengthExceeded, EngineError, EngineUnavailable, InvalidRequest
+from antiphon.errors import (
+    AntiphonError,
+    ContentFiltered,
+    ContextLengthExceeded,
+    EngineError,
+    EngineUnavailable,
+    InvalidRequest,
+)
 
 MAX_MESSAGE_CHARS = 1000
 
@@ -63,6 +70,8 @@ def refused(status: int, headers: Mapping[bytes, bytes], body: bytes) -> Antipho
         )
     if error is not None and (too_long := _too_long(error)):
         return too_long
+    if error is not None and error.code == "content_filter":
+        return ContentFiltered(_message(error) or "The engine refused the input.", param="input")
     if error is not None and status in (400, 404, 409, 413, 415, 422):
         return _invalid(error)
     return EngineError(f"The engine failed with status {status}{_kind(error)}.")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from antiphon.engines.chat_errors import refused
-from antiphon.errors import ContextLengthExceeded, EngineError, InvalidRequest
+from antiphon.errors import ContentFiltered, ContextLengthExceeded, EngineError, InvalidRequest
 
 LIMIT = "This model's maximum context length is 4096 tokens. "
 TOO_LONG = [
@@ -56,3 +56,10 @@ def test_a_body_without_an_error_is_the_engines_fault(status: int, body: bytes) 
     error = refused(status, {}, body)
     assert type(error) is EngineError
     assert error.message == f"The engine failed with status {status}."
+
+
+def test_input_that_the_engines_filter_refused_is_the_clients_fault() -> None:
+    body = b'{"error": {"message": "Filtered.", "code": "content_filter", "param": "prompt", "status": 400}}'
+    error = refused(400, {}, body)
+    assert isinstance(error, ContentFiltered)
+    assert (error.message, error.param, error.code) == ("Filtered.", "input", "content_filter")
