@@ -17,6 +17,9 @@ from antiphon.ports import Engine, Quotas, ResponseStore
 from antiphon.readers.grammars import ChildGrammars
 from antiphon.readers.pdf import PdfDocuments
 from antiphon.server.app import App, ServerOptions
+from antiphon.server.azure import AzureOptions
+from antiphon.server.cors import CorsOptions
+from antiphon.server.reply_headers import HeaderOptions
 from antiphon.service.cache_salt import Salter
 from antiphon.service.options import Options
 from antiphon.service.responses import Responses
@@ -140,6 +143,15 @@ def server_options(settings: Settings) -> ServerOptions:
         max_body_bytes=settings.max_body_bytes,
         websocket=settings.websocket,
         done_marker=settings.done_marker,
+        azure=AzureOptions(
+            enabled=settings.azure, force_store=settings.azure_force_store, region=settings.azure_region
+        ),
+        headers=HeaderOptions(
+            version=settings.openai_version,
+            organization=settings.openai_organization,
+            project=settings.openai_project,
+        ),
+        cors=CorsOptions(origins=settings.cors_origins, credentials=settings.cors_credentials),
     )
 
 

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from antiphon.config.settings import Settings
 from antiphon.errors import SetupError
+from antiphon.http_protocols import Http, WebSocket
 
 _BACKLOG = 2048
 _CLOSING_S = 2  # for what is left in the sockets once everything has its end
@@ -127,8 +128,8 @@ def _uvicorn_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         app,
         host=settings.host,
         port=settings.port,
-        http="httptools",
-        ws="websockets-sansio",
+        http=Http,
+        ws=WebSocket,
         ws_max_size=2 * settings.max_body_bytes,  # our own limit is answered with an error first
         interface="asgi3",
         lifespan="off",

@@ -45,6 +45,13 @@ WHEN = {
     "letters, digits, `_`, `-`, `.`.",
     ("ClientError", "websocket_stream_limit_reached"): "WebSocket: too many lanes on one connection.",
     ("ClientError", "websocket_connection_limit_reached"): "WebSocket: the connection's 60 minutes are over.",
+    ("InvalidRequest", "invalid_http"): "What came is no HTTP; the connection ends.",
+    ("InvalidRequest", "invalid_handshake"): "The upgrade to a WebSocket breaks its rules; the status is what these "
+    "demand, 400 or 426.",
+    (
+        "UnsupportedMediaType",
+        "unsupported_media_type",
+    ): "The body is no JSON by its `content-type`, or compressed.",
     ("UpgradeRequired", "upgrade_required"): "WebSocket mode is switched off here.",
     ("Unauthorized", "invalid_api_key"): "The key is missing or wrong.",
     ("Unauthorized", "origin_not_allowed"): "A page of another origin asks for a WebSocket without a key.",

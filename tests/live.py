@@ -14,6 +14,7 @@ import uvicorn
 from cryptography.fernet import Fernet
 
 from antiphon.engines.scripted import ScriptedEngine
+from antiphon.http_protocols import Http, WebSocket
 from antiphon.ports import Documents, Fetcher, Grammars, ResponseStore
 from antiphon.server.app import App, ServerOptions
 from antiphon.service.options import Options
@@ -85,7 +86,9 @@ def serve(
     assert not options, f"unknown options {sorted(options)}"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="on", log_config=None, timeout_graceful_shutdown=3))
+        server = uvicorn.Server(
+            uvicorn.Config(app, http=Http, ws=WebSocket, lifespan="on", log_config=None, timeout_graceful_shutdown=3)
+        )
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         try:

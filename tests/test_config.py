@@ -39,7 +39,7 @@ def test_every_setting_can_be_set_by_flag_variable_and_file(row, tmp_path: Path)
     text = {bool: "false" if row.default else "true", Path: str(model_file), str: "scripted"}.get(row.kind, "a-key")
     text = row.choices[-1] if row.choices else text
     text = str((row.default or 1023) + 1) if row.kind in (int, float) else text
-    text = "::1" if row.name == "host" else text
+    text = {"host": "::1", "cors_origins": "https://a.example"}.get(row.name, text)
     file = tmp_path / "antiphon.toml"
     file.write_text(f"{row.name} = '{text}'\n")
     by_flag = load({row.name: text}, {}).settings
@@ -94,6 +94,26 @@ def test_a_public_address_needs_a_key_or_an_explicit_word() -> None:
     assert "--allow-anonymous" in line
     assert load({"host": "0.0.0.0", "api_key": "k"}, {}).settings.host == "0.0.0.0"
     assert load({"host": "0.0.0.0", "allow_anonymous": "true"}, {}).settings.allow_anonymous
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fault"),
+    [
+        ("cors_origins", "https://a.example,app.example.com", "'app.example.com' is no origin"),
+        ("cors_origins", "https://a.example/page", "'https://a.example/page' is no origin"),
+        ("openai_organization", "a\r\nb", "must be visible ASCII"),
+        ("azure_region", "Köln", "must be visible ASCII"),
+    ],
+)
+def test_what_goes_into_headers_must_fit_there(name: str, text: str, fault: str) -> None:
+    [line] = problems({name: text})
+    assert fault in line
+
+
+def test_every_origin_and_credentials_exclude_each_other() -> None:
+    [line] = problems({"cors_origins": "*", "cors_credentials": "true"})
+    assert line.startswith("--cors-credentials: ")
+    assert load({"cors_origins": "https://a.example", "cors_credentials": "true"}, {}).settings.cors_credentials
 
 
 def test_keys_come_as_a_list_and_are_never_shown() -> None:

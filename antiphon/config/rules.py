@@ -1,6 +1,7 @@
 """What settings must obey together."""
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -8,6 +9,7 @@ from antiphon.config.settings import Settings
 from antiphon.config.values import suggestion
 
 _ENGINES = ("embedded", "scripted")
+_HEADER_TEXT = re.compile(r"[\x21-\x7e]+( [\x21-\x7e]+)*")
 
 
 def broken_rules(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -17,12 +19,27 @@ def broken_rules(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "model_file", f"only the embedded engine loads a file, and the engine is {settings.engine}"
     elif settings.model_file is not None and not settings.model_file.is_file():
         yield "model_file", f"there is no file {settings.model_file}"
+    yield from _headers(settings)
     if not settings.api_key and not settings.allow_anonymous and not is_loopback(settings.host):
         yield (
             "host",
             f"{settings.host} can be reached from other machines and no key is set: "
             "set one with ANTIPHON_API_KEY (or --api-key), or let everybody in with --allow-anonymous",
         )
+
+
+def _headers(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What goes into headers must fit there; what it allows must be what browsers understand."""
+    for name in ("azure_region", "openai_version", "openai_organization", "openai_project"):
+        text = getattr(settings, name)
+        if text is not None and not _HEADER_TEXT.fullmatch(text):
+            yield name, "must be visible ASCII, with single blanks inside at most"
+    for origin in settings.cors_origins:
+        parts = urlsplit(origin)
+        if origin != "*" and not (parts.scheme and parts.netloc and parts.path in ("", "/") and origin.isascii()):
+            yield "cors_origins", f"'{origin}' is no origin, such as https://app.example.com, nor *"
+    if settings.cors_credentials and "*" in settings.cors_origins:
+        yield "cors_credentials", "browsers refuse it together with the origin *: name the origins"
 
 
 def is_loopback(host: str) -> bool:

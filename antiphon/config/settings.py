@@ -197,6 +197,47 @@ class Settings(Struct, frozen=True, kw_only=True):
         float, Note(UPSTREAM, "Seconds to wait for each further token.", "S", minimum=1)
     ] = 120.0
 
+    azure: Annotated[
+        bool, Note(LISTENER, "Serve Azure's paths under `/openai` beside OpenAI's under `/v1`.", "BOOL")
+    ] = True
+    azure_force_store: Annotated[
+        bool,
+        Note(
+            LISTENER,
+            "Store every response made through Azure's paths, even if its request says `store: false`, as long as the "
+            "server stores at all.",
+            "BOOL",
+        ),
+    ] = True
+    azure_region: Annotated[str, Note(LISTENER, "What the header `x-ms-region` says at Azure's paths.", "NAME")] = (
+        "local"
+    )
+
+    openai_version: Annotated[str, Note(LISTENER, "What the header `openai-version` says.", "TEXT")] = "2020-10-01"
+    openai_organization: Annotated[
+        str,
+        Note(LISTENER, "What the header `openai-organization` says to clients that name none themselves.", "NAME"),
+    ] = "antiphon"
+    openai_project: Annotated[
+        str | None,
+        Note(
+            LISTENER, "What the header `openai-project` says to clients that name none themselves.", "NAME", "no header"
+        ),
+    ] = None
+    cors_origins: Annotated[
+        tuple[str, ...],
+        Note(
+            LISTENER,
+            "Origins whose pages may call this server from a browser, such as `https://app.example.com`; `*` for all. "
+            "May be given several times, or as a list separated by commas.",
+            "ORIGIN",
+            "none",
+        ),
+    ] = ()
+    cors_credentials: Annotated[
+        bool, Note(LISTENER, "Let browsers send their cookies along; needs origins by name.", "BOOL")
+    ] = False
+
     dialect: Annotated[
         Literal["openai", "open-responses", "vllm-extended"],
         Note(

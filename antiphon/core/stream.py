@@ -25,6 +25,7 @@ Spec: the order of events of OpenAI's Responses API.
 from collections.abc import Callable, Mapping, Sequence
 from typing import assert_never
 
+from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
 from antiphon.core import deltas as d
@@ -66,6 +67,12 @@ from antiphon.wire.response import (
     ResponseError,
     ResponseUsage,
 )
+
+BLOCKED = Raw(
+    b'[{"blocked":true,"source_type":"completion","content_filter_raw":[],"content_filter_results":{},'
+    b'"content_filter_offsets":{"start_offset":0,"end_offset":0,"check_offset":0}}]'
+)
+"""What Azure's schema has for an answer that the engine's filter cut; an engine does not say which filter it was."""
 
 
 class ResponseStream:
@@ -358,6 +365,8 @@ class ResponseStream:
                 self._settle(status="completed", completed_at=now)
                 return [ev.Completed(response=self.response)]
             case d.Finish(reason=reason):
+                if reason == "content_filter" and self._base.content_filters is not UNSET:
+                    self._base = replace(self._base, content_filters=BLOCKED)
                 self._settle(
                     status="incomplete", incomplete_details=IncompleteDetails(reason=INCOMPLETE_REASON[reason])
                 )

@@ -8,19 +8,25 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 from starlette.exceptions import HTTPException
 from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from antiphon.errors import AntiphonError, MethodNotAllowed, NotFound, ServerError
+from antiphon.server.arrival import Reception
+from antiphon.server.azure import AzureOptions
 from antiphon.server.connection import WebSocketOptions
 from antiphon.server.conversation_handlers import ConversationHandlers
+from antiphon.server.cors import Cors, CorsOptions
 from antiphon.server.exchange import ClientGone, Exchange
-from antiphon.server.guards import REQUEST_ID_HEADER, KeyRing, is_request_id
+from antiphon.server.guards import KeyRing
 from antiphon.server.handlers import Handlers
 from antiphon.server.metrics import CLIENT_GONE, UNMATCHED, Metrics
+from antiphon.server.openapi import document
+from antiphon.server.paths import azure_paths
+from antiphon.server.reply_headers import HeaderOptions
 from antiphon.server.websocket import Sockets
-from antiphon.service.ids import new_id
 from antiphon.service.responses import Responses
 
 logger = logging.getLogger(__name__)
@@ -39,22 +45,26 @@ class ServerOptions(Struct, frozen=True, kw_only=True):
     strict: bool = False
     done_marker: str = "dialect"
     max_body_bytes: int = 32 * 2**20
+    azure: AzureOptions = AzureOptions()
+    headers: HeaderOptions = HeaderOptions()
+    cors: CorsOptions = CorsOptions()
     websocket: bool = True
     websocket_life_s: float = 3600.0
     websocket_send_deadline_s: float = 10.0
 
 
 class RouteRow(Struct, frozen=True):
-    """One endpoint; `public` ones need no key."""
+    """One endpoint; `public` ones need no key. One of Azure's is checked for its `api-version`."""
 
     method: str
     path: str
     handler: Handler
     public: bool = False
+    is_azure: bool = False
 
 
 def routes(handlers: Handlers, conversations: ConversationHandlers) -> list[RouteRow]:
-    """Every endpoint there is."""
+    """Every endpoint there is, but for Azure's."""
     return [
         RouteRow("POST", "/v1/responses", handlers.create_response),
         RouteRow("GET", "/v1/responses/{response_id}", handlers.get_response),
@@ -88,6 +98,11 @@ def conversation_routes(handlers: ConversationHandlers) -> list[RouteRow]:
     ]
 
 
+def azure_routes(rows: Sequence[RouteRow]) -> list[RouteRow]:
+    """Azure's families: each path of the API once more in every one, over the same handlers."""
+    return [replace(row, path=path, is_azure=True) for row in rows for path in azure_paths(row.path)]
+
+
 class App:
     """An ASGI application over one service, whose life it shares."""
 
@@ -95,11 +110,22 @@ class App:
         self._service = service
         self._options = options
         self._metrics = Metrics(service)
-        handlers = Handlers(service, self._metrics, strict=options.strict, done_marker=options.done_marker)
+        handlers = Handlers(
+            service,
+            self._metrics,
+            strict=options.strict,
+            done_marker=options.done_marker,
+            document=document(azure=options.azure.enabled),
+        )
         rows = routes(handlers, ConversationHandlers(service.conversations, strict=options.strict))
+        if options.azure.enabled:
+            rows += azure_routes(rows)
         keys = KeyRing(options.api_keys)
-        self._router = Router(_by_path(rows, keys), redirect_slashes=False)
-        self._sockets = Sockets(service, keys, _socket_options(options))
+        self._reception = Reception(
+            options.headers, options.azure, Cors(options.cors), strict=options.strict, dialect=service.options.dialect
+        )
+        self._router = Router(_by_path(rows, keys, self._reception), redirect_slashes=False)
+        self._sockets = Sockets(service, keys, _socket_options(options), self._reception)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
@@ -131,10 +157,9 @@ class App:
             self._metrics.count_request(route, scope["method"], status)
 
     def _exchange(self, scope: Scope, receive: Receive, send: Send) -> Exchange:
-        given = next((value.decode("latin-1") for key, value in scope["headers"] if key == REQUEST_ID_HEADER), "")
-        request_id = given if is_request_id(given) else new_id("req")
+        arrival = self._reception.receive(scope["path"], scope["headers"])
         limit = self._options.max_body_bytes
-        return Exchange(scope, receive, send, request_id=request_id, max_body_bytes=limit)
+        return Exchange(scope, receive, send, arrival=arrival, max_body_bytes=limit)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -148,27 +173,46 @@ class App:
 class _Endpoint:
     """The ASGI application behind one path."""
 
-    def __init__(self, rows: Sequence[RouteRow], keys: KeyRing) -> None:
+    def __init__(self, rows: Sequence[RouteRow], keys: KeyRing, reception: Reception) -> None:
         self._route = rows[0].path
         self._rows = {row.method: row for row in rows}
         self._keys = keys
+        self._reception = reception
+        if "GET" in self._rows:
+            self._rows["HEAD"] = self._rows["GET"]
+        self.methods = (*self._rows, "OPTIONS")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange: Exchange = scope["exchange"]
         exchange.route = self._route
         exchange.path_params = scope["path_params"]
-        row = self._rows["GET" if scope["method"] == "HEAD" else scope["method"]]
+        if scope["method"] == "OPTIONS":
+            await self._tell_options(exchange)
+            return
+        row = self._rows[scope["method"]]
         if not row.public:
             self._keys.admit(exchange.header(b"authorization"), exchange.header(b"api-key"))
+        if row.is_azure:
+            self._reception.versions.check(scope["path"], exchange.query().text("api-version"))
         await row.handler(exchange)
 
+    async def _tell_options(self, exchange: Exchange) -> None:
+        """Say what can be done here; to a browser that asks for a page, whether that page may do it."""
+        methods = ", ".join(sorted(self.methods))
+        headers = [(b"allow", methods.encode())]
+        if exchange.header(b"access-control-request-method") is not None:
+            wanted = exchange.header(b"access-control-request-headers")
+            headers += self._reception.cors.preflight(exchange.arrival.origin, methods, wanted)
+        await exchange.answer_empty(headers)
 
-def _by_path(rows: Sequence[RouteRow], keys: KeyRing) -> list[Route]:
+
+def _by_path(rows: Sequence[RouteRow], keys: KeyRing, reception: Reception) -> list[Route]:
     """One route per path, so that a wrong method is a 405 that knows every right one."""
     paths: dict[str, list[RouteRow]] = {}
     for row in rows:
         paths.setdefault(row.path, []).append(row)
-    return [Route(path, _Endpoint(group, keys), methods=[row.method for row in group]) for path, group in paths.items()]
+    endpoints = {path: _Endpoint(group, keys, reception) for path, group in paths.items()}
+    return [Route(path, endpoint, methods=list(endpoint.methods)) for path, endpoint in endpoints.items()]
 
 
 def _socket_options(options: ServerOptions) -> WebSocketOptions:

@@ -15,11 +15,13 @@ from antiphon.core.conversation import PastTurn
 from antiphon.errors import AntiphonError, ClientError, PayloadTooLarge
 from antiphon.server.backlog import Backlog
 from antiphon.server.channel import Channel
+from antiphon.server.error_answers import ErrorStyle
 from antiphon.server.exchange import ClientGone
 from antiphon.server.frames import CreateFrame, FrameFault, SteerFrame, error_frame, in_lane, read_frame
 from antiphon.server.lanes import Lane
 from antiphon.server.steering import SteerRefused, steer_failed
 from antiphon.service.caller import ANYBODY
+from antiphon.service.manner import Manner
 from antiphon.service.responses import Responses
 
 MOST_LANES = 32
@@ -41,12 +43,22 @@ class WebSocketOptions(Struct, frozen=True, kw_only=True):
     max_frame_bytes: int = 32 * 2**20
 
 
+class SocketOrigin(Struct, frozen=True, kw_only=True):
+    """What the upgrade says of every request to come: as of an `Exchange`."""
+
+    manner: Manner
+    deployment: str | None
+    error_style: ErrorStyle
+
+
 class SocketConnection:
     """One accepted connection."""
 
-    def __init__(self, service: Responses, channel: Channel, options: WebSocketOptions, *, dialect: str | None) -> None:
+    def __init__(self, service: Responses, channel: Channel, options: WebSocketOptions, origin: SocketOrigin) -> None:
         self.caller = ANYBODY
-        self.dialect = dialect
+        self.manner = origin.manner
+        self.deployment = origin.deployment
+        self.error_style = origin.error_style
         self.strict = options.strict
         self.channel = channel
         self.slots = asyncio.Semaphore(MOST_IN_FLIGHT)
@@ -96,7 +108,7 @@ class SocketConnection:
                 if len(frame) > self._options.max_frame_bytes:
                     limit = self._options.max_frame_bytes
                     error = PayloadTooLarge(f"The frame is larger than {limit} bytes (setting 'max_body_bytes').")
-                    await self.channel.send(error_frame(error))
+                    await self.channel.send(error_frame(error, self.error_style))
                     return TOO_BIG
                 await self._take(frame)
         except ClientGone:
@@ -109,7 +121,7 @@ class SocketConnection:
         for lane in tuple(self._lanes.values()):
             await lane.drain()
         try:
-            await self.channel.send(error_frame(_life_is_over()))
+            await self.channel.send(error_frame(_life_is_over(), self.error_style))
         except ClientGone:
             return None
         return GOING_AWAY
@@ -132,9 +144,9 @@ class SocketConnection:
             else:
                 self._lane(frame).submit(frame)
         except FrameFault as fault:
-            await self.channel.send(in_lane(error_frame(fault.error), fault.stream_id))
+            await self.channel.send(in_lane(error_frame(fault.error, self.error_style), fault.stream_id))
         except AntiphonError as error:
-            await self.channel.send(in_lane(error_frame(error), stream_id))
+            await self.channel.send(in_lane(error_frame(error, self.error_style), stream_id))
 
     def _lane(self, frame: CreateFrame) -> Lane:
         """The frame's lane, opened if need be. Raises: ClientError."""

@@ -1,16 +1,18 @@
 """One HTTP request and its answer, as handlers see them."""
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
 from antiphon.errors import AntiphonError, InvalidRequest, PayloadTooLarge
+from antiphon.server.arrival import Arrival
+from antiphon.server.cors import Header
+from antiphon.server.error_answers import envelope, retry_headers
+from antiphon.server.media_types import check_body_form
 from antiphon.service.caller import ANYBODY
 
-OPENAI_VERSION = b"2020-10-01"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -19,13 +21,23 @@ class ClientGone(Exception):
 
 
 class Exchange:
-    """`request_id` is the client's `x-request-id` or one of ours; every answer carries it.
+    """`arrival` is what is known of the request beforehand; `reply` the headers of its answer, `manner` what is wanted.
 
     `route` is the template that the path matched, `status` that of the answer; None until there is one.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, *, request_id: str, max_body_bytes: int) -> None:
-        self.request_id = request_id
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        arrival: Arrival,
+        max_body_bytes: int,
+    ) -> None:
+        self.arrival = arrival
+        self.manner = arrival.manner
+        self.reply = arrival.reply
         self.caller = ANYBODY
         self.path_params: Mapping[str, str] = {}
         self.begun = False
@@ -35,7 +47,25 @@ class Exchange:
         self._scope = scope
         self._send = send
         self._max_body_bytes = max_body_bytes
-        self._started_at = time.perf_counter()
+
+    @property
+    def request_id(self) -> str:
+        """The client's `x-request-id` or one of ours; every answer carries it."""
+        return self.reply.request_id
+
+    @request_id.setter
+    def request_id(self, request_id: str) -> None:
+        self.reply.request_id = request_id
+
+    @property
+    def is_head(self) -> bool:
+        """Whether the client wants the headers alone."""
+        return bool(self._scope["method"] == "HEAD")
+
+    @property
+    def deployment(self) -> str | None:
+        """The deployment that the path names, as Azure's may."""
+        return self.path_params.get("deployment")
 
     @property
     def tenant(self) -> str:
@@ -51,8 +81,17 @@ class Exchange:
     def query(self) -> "Query":
         return Query(parse_qsl(self._scope["query_string"].decode("latin-1"), keep_blank_values=True))
 
+    def add_headers(self, headers: Iterable[Header]) -> None:
+        """Headers for the answer, whatever it will be, an error included; names in lower case."""
+        self.reply.add(headers)
+
     async def body(self) -> bytes:
-        """The whole request body. Raises: PayloadTooLarge while reading, ClientGone."""
+        """The whole request body. Raises: UnsupportedMediaType; PayloadTooLarge while reading; ClientGone."""
+        check_body_form(
+            self.header(b"content-type"),
+            self.header(b"content-encoding"),
+            from_foreign_page=self.arrival.is_from_foreign_page,
+        )
         limit = self._max_body_bytes
         declared = self.header(b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > limit:
@@ -83,7 +122,7 @@ class Exchange:
             {
                 "type": "http.response.start",
                 "status": status,
-                "headers": [(b"content-type", content_type), *headers, *self._own_headers()],
+                "headers": [(b"content-type", content_type), *headers, *self.reply.lines()],
             }
         )
 
@@ -102,28 +141,21 @@ class Exchange:
         """Send a whole answer, JSON unless said otherwise."""
         length = (b"content-length", b"%d" % len(body))
         await self.begin(status, content_type, [length, *headers])
-        await self.write(b"" if self._scope["method"] == "HEAD" else body, more=False)
+        await self.write(b"" if self.is_head else body, more=False)
+
+    async def answer_empty(self, headers: Sequence[Header] = ()) -> None:
+        """Send an answer that is all headers."""
+        self.begun, self.status = True, 204
+        await self._send({"type": "http.response.start", "status": 204, "headers": [*headers, *self.reply.lines()]})
+        await self.write(b"", more=False)
 
     async def answer_json(self, value: object, status: int = 200) -> None:
         await self.answer(status, _encode(value))
 
     async def answer_error(self, error: AntiphonError, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
         """Send the error envelope, with all four keys, and how long to wait where that is known."""
-        extra = list(headers)
-        if error.status == 409:  # SDKs would retry it, in vain
-            extra.append((b"x-should-retry", b"false"))
-        if error.retry_after_s is not None:
-            extra.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
-            extra.append((b"retry-after-ms", b"%d" % round(error.retry_after_s * 1000)))
-        await self.answer(error.status, _encode(envelope(error)), extra)
-
-    def _own_headers(self) -> list[tuple[bytes, bytes]]:
-        elapsed_ms = (time.perf_counter() - self._started_at) * 1000
-        return [
-            (b"x-request-id", self.request_id.encode("latin-1")),
-            (b"openai-processing-ms", b"%d" % max(1, elapsed_ms)),
-            (b"openai-version", OPENAI_VERSION),
-        ]
+        extra = [(name.encode(), value.encode()) for name, value in retry_headers(error).items()]
+        await self.answer(error.status, _encode(envelope(error, self.arrival.error_style)), [*headers, *extra])
 
 
 class Query:
@@ -164,11 +196,6 @@ class Query:
                 f"Invalid value: '{text}'. Supported values are: {', '.join(map(repr, values))}.", param=name
             )
         return text
-
-
-def envelope(error: AntiphonError) -> dict[str, dict[str, str | None]]:
-    """The body of an error: one key, four fields, none of them ever absent."""
-    return {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
 
 
 def _too_large(limit: int) -> PayloadTooLarge:

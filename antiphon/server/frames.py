@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from antiphon.errors import AntiphonError, InvalidRequest
-from antiphon.server.exchange import envelope
+from antiphon.server.error_answers import PLAIN, ErrorStyle, envelope, retry_headers
 from antiphon.wire.decode import decode_create
 from antiphon.wire.request import CreateResponse
 from antiphon.wire.unknown import encode
@@ -96,9 +96,13 @@ HEARTBEATS: Mapping[str, Callable[[int], bytes]] = {
 """By the dialect's kind of heartbeat, given the last event's number. Where it is a comment, WebSocket's pings do."""
 
 
-def error_frame(error: AntiphonError) -> bytes:
-    """The one frame that says a request was refused."""
-    return encode({"type": "error", "status": error.status, **envelope(error)})
+def error_frame(error: AntiphonError, style: ErrorStyle = PLAIN) -> bytes:
+    """The one frame that says a request was refused; inside the error are the headers that HTTP would send."""
+    body = envelope(error, style)
+    headers = retry_headers(error)
+    if headers:
+        body["error"]["headers"] = headers
+    return encode({"type": "error", "status": error.status, **body})
 
 
 def in_lane(payload: bytes, stream_id: str | None) -> bytes:

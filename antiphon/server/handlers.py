@@ -5,11 +5,12 @@ import asyncio
 from antiphon.errors import EngineUnavailable, InvalidRequest
 from antiphon.ports import Model
 from antiphon.server.answers import Deleted, Health, ModelCard, ModelList, OutputsTaken
+from antiphon.server.arrival import DIALECT
+from antiphon.server.azure import at_deployment
 from antiphon.server.exchange import ClientGone, Exchange
 from antiphon.server.guards import REQUEST_ID_HEADER, agreed_request_id
 from antiphon.server.item_pages import item_list, paging_of, projection_of
 from antiphon.server.metrics import CONTENT_TYPE, Metrics
-from antiphon.server.openapi import document
 from antiphon.server.sse import stream_log
 from antiphon.service.records import encode_response, whole_response
 from antiphon.service.responses import Following, Responses
@@ -18,20 +19,21 @@ from antiphon.service.tool_outputs import decode_tool_outputs
 from antiphon.wire.decode import decode_create
 from antiphon.wire.request import CreateResponse
 
-DIALECT_HEADER = b"x-antiphon-dialect"
-
 
 class Handlers:
     """The endpoints over one service. `strict` refuses what is not OpenAI's.
 
-    `done_marker`: whether streams end with `[DONE]`: `dialect`, `always` or `never`.
+    `done_marker`: whether streams end with `[DONE]`: `dialect`, `always` or `never`. `document` is `/openapi.json`.
     """
 
-    def __init__(self, service: Responses, metrics: Metrics, *, strict: bool, done_marker: str) -> None:
+    def __init__(
+        self, service: Responses, metrics: Metrics, *, strict: bool, done_marker: str, document: bytes
+    ) -> None:
         self._service = service
         self._metrics = metrics
         self._strict = strict
         self._done_marker = done_marker
+        self._document = document
 
     async def create_response(self, exchange: Exchange) -> None:
         body = await exchange.body()
@@ -40,7 +42,9 @@ class Handlers:
     async def _create(self, exchange: Exchange, request: CreateResponse, body: bytes | None = None) -> None:
         if request.extras.request_id is not None:
             exchange.request_id = agreed_request_id(request.extras.request_id, exchange.header(REQUEST_ID_HEADER))
-        run = await self._service.create(request, exchange.caller, body=body, dialect=self._dialect(exchange))
+        self._check_dialect(exchange)
+        request = at_deployment(request, exchange.deployment)
+        run = await self._service.create(request, exchange.caller, body=body, manner=exchange.manner)
         if request.stream:
             await self._stream(exchange, Following.live(run, -1, self._service.options.heartbeat_s))
         elif request.background:
@@ -48,12 +52,10 @@ class Handlers:
         else:
             await _answer_at_end(exchange, run)
 
-    def _dialect(self, exchange: Exchange) -> str | None:
-        """The dialect that the request asks for. Raises: InvalidRequest for an unknown one, in strict mode for any."""
-        name = exchange.header(DIALECT_HEADER)
-        if name is not None and self._strict:
-            raise InvalidRequest(f"The header '{DIALECT_HEADER.decode()}' is not supported in strict mode.")
-        return name
+    def _check_dialect(self, exchange: Exchange) -> None:
+        """Raises: InvalidRequest in strict mode, where no dialect can be asked for."""
+        if exchange.manner.dialect is not None and self._strict:
+            raise InvalidRequest(f"The header '{DIALECT.decode()}' is not supported in strict mode.")
 
     async def _stream(self, exchange: Exchange, following: Following) -> None:
         marker = {"always": True, "never": False}.get(self._done_marker, following.dialect.done_marker)
@@ -116,7 +118,7 @@ class Handlers:
         await exchange.answer(200, self._metrics.render(), content_type=CONTENT_TYPE)
 
     async def openapi(self, exchange: Exchange) -> None:
-        await exchange.answer(200, document())
+        await exchange.answer(200, self._document)
 
 
 async def _answer_at_end(exchange: Exchange, run: Run) -> None:

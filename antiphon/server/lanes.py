@@ -17,8 +17,10 @@ from typing import Protocol
 
 from antiphon.core.conversation import PastTurn
 from antiphon.errors import AntiphonError, ServerError
+from antiphon.server.azure import at_deployment
 from antiphon.server.backlog import Backlog
 from antiphon.server.channel import Channel
+from antiphon.server.error_answers import ErrorStyle
 from antiphon.server.exchange import ClientGone
 from antiphon.server.frames import HEARTBEATS, CreateFrame, SteerFrame, error_frame, in_lane
 from antiphon.server.steering import (
@@ -33,6 +35,7 @@ from antiphon.server.steering import (
 )
 from antiphon.service.caller import Caller
 from antiphon.service.ids import new_id
+from antiphon.service.manner import Manner
 from antiphon.service.responses import Following, Responses
 from antiphon.service.run import Run
 from antiphon.wire.items import Item
@@ -49,7 +52,9 @@ class Connection(Protocol):
     """What a lane needs of its connection."""
 
     caller: Caller
-    dialect: str | None
+    manner: Manner
+    deployment: str | None
+    error_style: ErrorStyle
     strict: bool
     channel: Channel
     slots: asyncio.Semaphore
@@ -128,17 +133,17 @@ class Lane:
 
     async def _refuse(self, frame: CreateFrame, error: AntiphonError) -> None:
         self._connection.forget(frame.parent())
-        await self.send(error_frame(error))
+        await self.send(error_frame(error, self._connection.error_style))
 
     async def _begin(self, frame: CreateFrame) -> Run:
-        request = frame.request(strict=self._connection.strict)
+        request = at_deployment(frame.request(strict=self._connection.strict), self._connection.deployment)
         return await self._create(request, generate=frame.generates())
 
     async def _create(self, request: CreateResponse, *, generate: bool) -> Run:
         connection = self._connection
         creating = asyncio.ensure_future(
             self._service.create(
-                request, connection.caller, recall=connection.recall, generate=generate, dialect=connection.dialect
+                request, connection.caller, recall=connection.recall, generate=generate, manner=connection.manner
             )
         )
         try:

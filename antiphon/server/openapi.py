@@ -10,6 +10,7 @@ from antiphon.server import answers
 from antiphon.server.event_schemas import event_schemas, frame_schema
 from antiphon.server.operation import Operation, Parameter
 from antiphon.server.operations import OPERATIONS, RESPONSE_ID
+from antiphon.server.paths import AZURE_BASES, AZURE_ROOT, azure_paths
 from antiphon.server.schemas import Schema, Schemas
 from antiphon.wire.request import CreateResponse
 
@@ -26,9 +27,21 @@ ERRORS: Mapping[int, str] = {
 }
 
 
+SERVER: Schema = {"url": "/", "description": "OpenAI's paths, and those of this server itself."}
+AZURE_SERVER: Schema = {
+    "url": AZURE_ROOT,
+    "description": (
+        "Azure's paths: those of the API once more, over the same operations, with `api-version` in the query. What "
+        f"stands here as `{AZURE_BASES[0]}/…` is also served at "
+        + " and ".join(f"`{base.replace(':path', '')}/…`" for base in AZURE_BASES[1:])
+        + "."
+    ),
+}
+
+
 @cache
-def document() -> bytes:
-    """The document as JSON."""
+def document(*, azure: bool = True) -> bytes:
+    """The document as JSON; with Azure's paths, if they are served."""
     requests, answered = Schemas(request=True), Schemas(request=False)
     envelope = answered.of(answers.ErrorEnvelope)
     paths: dict[str, Schema] = {}
@@ -42,6 +55,7 @@ def document() -> bytes:
         {
             "openapi": "3.1.0",
             "info": {"title": "Antiphon", "version": __version__, "license": {"name": "Apache-2.0"}},
+            "servers": [SERVER, AZURE_SERVER] if azure else [SERVER],
             "paths": paths,
             "components": {
                 "schemas": dict(sorted(components.items())),
@@ -69,6 +83,8 @@ def _operation(operation: Operation, requests: Schemas, answered: Schemas, envel
         # An empty requirement: servers without keys ask for none.
         "security": [] if operation.public else [{"bearer": []}, {"apiKey": []}, {}],
     }
+    if not azure_paths(operation.path):
+        found["servers"] = [SERVER]
     if operation.body is not None:
         media: Schema = {"schema": requests.of(operation.body)}
         if operation.example is not None:

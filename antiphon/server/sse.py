@@ -33,7 +33,12 @@ HEARTBEATS: Mapping[str, Callable[[int], bytes]] = {
 
 
 async def stream_log(exchange: Exchange, following: Following, *, done_marker: bool) -> None:
-    """Send what is followed to its end, or to the client's, and leave it."""
+    """Send what is followed to its end, or to the client's, and leave it. For HEAD the headers are all."""
+    if exchange.is_head:
+        following.leave()
+        await exchange.begin(200, CONTENT_TYPE, HEADERS)
+        await exchange.write(b"", more=False)
+        return
     reader = following.reader
     heartbeat = HEARTBEATS[following.dialect.heartbeat]
     gone = asyncio.ensure_future(exchange.wait_for_disconnect())

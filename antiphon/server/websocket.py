@@ -1,72 +1,78 @@
-"""WebSocket mode of `/v1/responses`: who may open a connection, and how everybody else is answered."""
+"""WebSocket mode of `responses`: who may open a connection, and how everybody else is answered."""
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
 from antiphon.errors import AntiphonError, InvalidRequest, NotFound, Unauthorized, UpgradeRequired
+from antiphon.server.arrival import DIALECT, Arrival, Reception
 from antiphon.server.channel import Channel
-from antiphon.server.connection import SocketConnection, WebSocketOptions
-from antiphon.server.exchange import envelope
+from antiphon.server.connection import SocketConnection, SocketOrigin, WebSocketOptions
+from antiphon.server.error_answers import envelope, retry_headers
 from antiphon.server.guards import KeyRing
+from antiphon.server.paths import is_azure, socket_parameters
 from antiphon.service.responses import Responses
 from antiphon.wire.unknown import encode
-
-PATH = "/v1/responses"
-DIALECT_HEADER = b"x-antiphon-dialect"
 
 
 class Sockets:
     """The WebSocket side of an application."""
 
-    def __init__(self, service: Responses, keys: KeyRing, options: WebSocketOptions) -> None:
+    def __init__(self, service: Responses, keys: KeyRing, options: WebSocketOptions, reception: Reception) -> None:
         self._service = service
         self._keys = keys
         self._options = options
+        self._reception = reception
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection to its end, or refuse its upgrade."""
         headers = {bytes(name): bytes(value).decode("latin-1") for name, value in scope["headers"]}
+        arrival = self._reception.receive(scope["path"], scope["headers"])
         await receive()  # websocket.connect
         try:
-            self._check(scope["path"], headers)
+            deployment = self._check(scope, headers, arrival)
         except AntiphonError as error:
-            await _refuse(scope, send, error)
+            await _refuse(scope, send, error, arrival)
             return
-        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.accept", "headers": arrival.reply.lines()})
         channel = Channel(receive, send, send_deadline_s=self._options.send_deadline_s)
-        await SocketConnection(self._service, channel, self._options, dialect=headers.get(DIALECT_HEADER)).serve()
+        origin = SocketOrigin(manner=arrival.manner, deployment=deployment, error_style=arrival.error_style)
+        await SocketConnection(self._service, channel, self._options, origin).serve()
 
-    def _check(self, path: str, headers: Mapping[bytes, str]) -> None:
-        if path != PATH:
+    def _check(self, scope: Scope, headers: Mapping[bytes, str], arrival: Arrival) -> str | None:
+        """The deployment that the path names. Raises: AntiphonError for a connection that is not to be."""
+        path = scope["path"]
+        parameters = socket_parameters(path)
+        if parameters is None or (is_azure(path) and not arrival.manner.azure):
             raise NotFound(f"Invalid URL (WebSocket {path})", code="unknown_url")
         if not self._options.enabled:
             raise UpgradeRequired("WebSocket mode is switched off on this server; use HTTP.")
-        _check_origin(headers)
+        if arrival.is_from_foreign_page:
+            # Browsers let any page open a WebSocket to any server and read what comes, and tell only where it is from.
+            raise Unauthorized("Pages of other origins may not open a WebSocket here.", code="origin_not_allowed")
         self._keys.admit(headers.get(b"authorization"), headers.get(b"api-key"))
-        dialect = headers.get(DIALECT_HEADER)
+        if arrival.manner.azure:
+            query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+            self._reception.versions.check(path, query.get("api-version"))
+        dialect = arrival.manner.dialect
         if dialect is not None and self._options.strict:
-            raise InvalidRequest(f"The header '{DIALECT_HEADER.decode()}' is not supported in strict mode.")
+            raise InvalidRequest(f"The header '{DIALECT.decode()}' is not supported in strict mode.")
         self._service.dialect(dialect)
+        return parameters.get("deployment")
 
 
-def _check_origin(headers: Mapping[bytes, str]) -> None:
-    """Browsers let any page open a WebSocket to any server and read what comes, and tell only where it is from.
-
-    Raises: Unauthorized for a page that this server did not serve.
-    """
-    origin = headers.get(b"origin")
-    if origin is not None and urlsplit(origin).netloc != headers.get(b"host"):
-        raise Unauthorized("Pages of other origins may not open a WebSocket here.", code="origin_not_allowed")
-
-
-async def _refuse(scope: Scope, send: Send, error: AntiphonError) -> None:
+async def _refuse(scope: Scope, send: Send, error: AntiphonError, arrival: Arrival) -> None:
     """Answer the upgrade with an ordinary HTTP error, or by closing where the ASGI server cannot do that."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})
         return
-    body = encode(envelope(error))
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    body = encode(envelope(error, arrival.error_style))
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        *((name.encode(), value.encode()) for name, value in retry_headers(error).items()),
+        *arrival.reply.lines(),
+    ]
     await send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body})

@@ -14,6 +14,7 @@ from antiphon.errors import EngineError, InvalidRequest, NotFound, PreviousRespo
 from antiphon.ports import AbandonedRun, Documents, Engine, Fetcher, Grammars, Model, ResponseStore, Turn
 from antiphon.service.cache_salt import Salter
 from antiphon.service.grammars import check_grammars
+from antiphon.service.manner import Manner
 from antiphon.service.media import Media, MediaLimits
 from antiphon.service.options import Options
 from antiphon.service.own_items import own_items
@@ -101,12 +102,13 @@ class Planner:
         return dialect if self._options.rate_limit_events else varied(dialect, NO_RATE_LIMITS)
 
     async def plan(
-        self, request: CreateResponse, tenant: str, past: Sequence[conversation.PastTurn], dialect: Dialect
+        self, request: CreateResponse, tenant: str, past: Sequence[conversation.PastTurn], manner: Manner
     ) -> Work:
         """Resolve all that a request names. Raises: ClientError."""
+        dialect = self.dialect(manner.dialect)
         model = self._choose_model(request.model)
         own = await own_items(request.input, tenant, self._store, self._ids)
-        stored = request.store is not False and self._options.store_enabled
+        stored = self._options.store_enabled and (manner.force_store or request.store is not False)
         await check_grammars(request.tools, own, self._grammars)
         readable = await self._media.read(conversation.assemble(past, own), len(own), model)
         opened, removed = unsealed(readable, self._sealer, tenant=tenant, model=model.id)
@@ -115,6 +117,8 @@ class Planner:
         toolbox = _toolbox(request, items)
         tier = self._options.tiers.choose(request.service_tier)
         base = draft_response(request, self._ids("resp"), int(self._clock()), model.id, stored=stored, tier=tier)
+        if manner.azure:
+            base = replace(base, content_filters=Raw(b"[]"))
         return Work(
             base=replace(base, input_transformations=Raw(encode(removed))) if removed else base,
             request=request,
@@ -162,7 +166,7 @@ class Planner:
         if abandoned.request is None:
             raise EngineError("The server stopped before the response was complete.")
         request = decode_create(abandoned.request)
-        model = self._choose_model(request.model)
+        model = self._choose_model(request.model or base.model)
         *past, own = past_turns(await self._store.chain(abandoned.tenant, abandoned.id))
         history = conversation.assemble(past, own.items)
         readable = await self._media.read(history, len(own.items), model)

@@ -44,6 +44,7 @@ from antiphon.service.grammars import GrammarWatch
 from antiphon.service.ids import new_id
 from antiphon.service.log import Reader, RunLog
 from antiphon.service.mailbox import Mailbox, MemoryMailbox, StoredMailbox
+from antiphon.service.manner import Manner
 from antiphon.service.options import Options
 from antiphon.service.planner import Planner, no_work
 from antiphon.service.reasoning import conclusion
@@ -69,6 +70,7 @@ CANCEL_WAIT_S = 10.0
 CANCEL_POLL_S = 0.1
 DRAIN_END_S = 2.0
 CLOSE_WAIT_S = 10.0
+MANNER = Manner()
 RETRY_AFTER_S = 1.0
 
 # Finds the turns up to a response that is not stored but remembered by its connection; None if it is not.
@@ -226,14 +228,14 @@ class Responses:
         recall: Recall | None = None,
         generate: bool = True,
         body: bytes | None = None,
-        dialect: str | None = None,
+        manner: Manner = MANNER,
     ) -> Run:
         """Check everything, then begin to generate; the run's first events are in its log when this returns.
 
         `recall` knows the turns behind a response that is not stored but remembered by the caller, and makes the run
         keep its own. `generate` False completes at once with no output: only the state for a next turn is prepared.
-        `body` is the request as it came, which a background run needs to survive its process. `dialect` is that of the
-        run's events; the server's own where it is None.
+        `body` is the request as it came, which a background run needs to survive its process. `manner` is how the
+        client came in.
         Raises: ClientError for what is the request's fault, EngineUnavailable, StoreUnavailable; nothing has begun
         then.
         """
@@ -243,7 +245,7 @@ class Responses:
             raise EngineUnavailable("The server is shutting down.", retry_after_s=RETRY_AFTER_S)
         with self.sessions.room(), self._slots.place() if request.background else nullcontext():
             origin = await self._origin(request, tenant, recall)
-            work = await self._planner.plan(request, tenant, origin.turns, self._planner.dialect(dialect))
+            work = await self._planner.plan(request, tenant, origin.turns, manner)
             if origin.place is not None:
                 check_new(origin.turns[0], work.own)
             generation = await self._first_generation(work, generate=generate)

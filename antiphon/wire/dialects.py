@@ -45,12 +45,14 @@ class Addition(Struct, frozen=True):
 class Dialect(Struct, frozen=True, kw_only=True):
     """`renames`: OpenAI's type to this dialect's event. `additions`: by OpenAI's type. `own`: events that are sent for
     themselves. `nested_error`: the `error` event has no flat fields. `done_marker`: a stream ends with `data: [DONE]`.
-    `obfuscated`: deltas are padded with noise, so that their size says nothing."""
+    `tells_wait`: an error that may be tried again says after how many seconds. `obfuscated`: deltas are padded with
+    noise, so that their size says nothing."""
 
     name: str
     heartbeat: Heartbeat = "keepalive"
     done_marker: bool = False
     nested_error: bool = False
+    tells_wait: bool = False
     obfuscated: bool = False
     renames: Mapping[str, type[AnyEvent]] = {}
     additions: Mapping[str, Addition] = {}
@@ -97,6 +99,7 @@ VLLM_EXTENDED = Dialect(
     name="vllm-extended",
     heartbeat="ping",
     done_marker=True,
+    tells_wait=True,
     renames=REASONING,
     additions={
         "response.function_call_arguments.delta": _call_delta("function"),

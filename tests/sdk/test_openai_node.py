@@ -12,7 +12,7 @@ import pytest
 from tests.live import Live
 
 HERE = Path(__file__).parent / "node"
-FILES = ("package.json", "package-lock.json", "session.mjs")
+FILES = ("package.json", "package-lock.json", "session.mjs", "azure.mjs")
 pytestmark = pytest.mark.needs("npm")
 
 INSTALL_S, RUN_S = 120, 60
@@ -20,6 +20,7 @@ CASES = (
     "create raw_stream stream_helper resume refusal structured tool_loop own_tools pages errors failed_stream "
     "conversations delete_and_models"
 ).split()
+AZURE_CASES = ("dated", "deployment", "v1")
 
 
 @pytest.fixture(scope="session")
@@ -37,10 +38,10 @@ def installed(pytestconfig: pytest.Config) -> Path:
     return folder
 
 
-def run(folder: Path, *arguments: str) -> str:
-    """What the script prints; it must end well."""
+def run(folder: Path, *arguments: str, script: str = "session.mjs") -> str:
+    """What a script prints; it must end well."""
     done = subprocess.run(
-        ["node", "session.mjs", *arguments],
+        ["node", script, *arguments],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "NO_PROXY": "*"},
         capture_output=True,
@@ -55,8 +56,15 @@ def run(folder: Path, *arguments: str) -> str:
 
 def test_no_case_of_the_script_is_left_out(installed: Path) -> None:
     assert run(installed, "http://127.0.0.1:9/v1", "key", "list").split() == CASES
+    listed = run(installed, "http://127.0.0.1:9", "key", "list", script="azure.mjs")
+    assert tuple(listed.split()) == AZURE_CASES
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_javascript_client(installed: Path, live: Live, case: str) -> None:
     run(installed, live.base_url, "sk-test", case)
+
+
+@pytest.mark.parametrize("case", AZURE_CASES)
+def test_the_javascript_client_of_azure(installed: Path, live: Live, case: str) -> None:
+    run(installed, live.origin, "sk-test", case, script="azure.mjs")

@@ -48,15 +48,17 @@ def test_an_unknown_path_is_404(live: Live, method: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("GET", RESPONSES, {"POST"}),
-        ("PATCH", GONE, {"GET", "HEAD", "DELETE"}),
-        ("GET", f"{GONE}/cancel", {"POST"}),
-        ("DELETE", "/v1/models", {"GET", "HEAD"}),
+        ("GET", RESPONSES, {"POST", "OPTIONS"}),
+        ("HEAD", RESPONSES, {"POST", "OPTIONS"}),
+        ("PATCH", GONE, {"GET", "HEAD", "DELETE", "OPTIONS"}),
+        ("GET", f"{GONE}/cancel", {"POST", "OPTIONS"}),
+        ("DELETE", "/v1/models", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
 def test_a_wrong_method_is_405_and_names_the_right_ones(live: Live, method: str, path: str, allowed: set[str]) -> None:
     answer = live.http.request(method, path)
-    assert error_of(answer, 405)["code"] == "method_not_allowed"
+    assert answer.status_code == 405
+    assert method == "HEAD" or error_of(answer, 405)["code"] == "method_not_allowed"
     assert set(answer.headers["allow"].split(", ")) == allowed
 
 

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from antiphon.server.app import routes
+from antiphon.server.app import azure_routes, routes
 from antiphon.server.conversation_handlers import ConversationHandlers
 from antiphon.server.event_schemas import COMPONENTS, EVENT
 from antiphon.server.handlers import Handlers
@@ -40,6 +40,21 @@ def test_every_route_has_a_row_and_every_row_a_route() -> None:
     handlers, conversations = Handlers.__new__(Handlers), ConversationHandlers.__new__(ConversationHandlers)
     served = {(row.method, row.path.replace(":path", ""), row.public) for row in routes(handlers, conversations)}
     assert {(row.method, row.path, row.public) for row in OPERATIONS} == served
+
+
+def test_azures_paths_are_those_of_the_api_in_three_more_families() -> None:
+    handlers, conversations = Handlers.__new__(Handlers), ConversationHandlers.__new__(ConversationHandlers)
+    served = {
+        (row.method, row.path.replace(":path", ""), row.public) for row in azure_routes(routes(handlers, conversations))
+    }
+    api = [row for row in OPERATIONS if "servers" not in DOCUMENT["paths"][row.path][row.method.lower()]]
+    assert {row.path.split("/")[1] for row in api} == {"v1"}
+    bases = ("/openai/v1", "/openai", "/openai/deployments/{deployment}")
+    assert served == {(row.method, base + row.path.removeprefix("/v1"), row.public) for row in api for base in bases}
+    servers = {server["url"]: server["description"] for server in DOCUMENT["servers"]}
+    assert servers.keys() == {"/", "/openai"}
+    assert all(f"`{base}/…`" in servers["/openai"] for base in bases)
+    assert json.loads(document(azure=False))["servers"] == DOCUMENT["servers"][:1]
 
 
 def test_every_parameter_of_a_path_is_described() -> None:

@@ -1,0 +1,51 @@
+"""What a request's path and headers say before anything is done: how to answer it, and who it seems to be from."""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from antiphon.server.azure import CLIENT_REQUEST_ID, AzureOptions, Versions
+from antiphon.server.cors import Cors, Header
+from antiphon.server.error_answers import ErrorStyle, error_style
+from antiphon.server.guards import REQUEST_ID_HEADER
+from antiphon.server.paths import is_azure
+from antiphon.server.reply_headers import ORGANIZATION, PROJECT, HeaderOptions, HeaderPolicy, ReplyHeaders
+from antiphon.service.manner import Manner
+
+DIALECT = b"x-antiphon-dialect"
+ORIGIN, HOST = b"origin", b"host"
+_READ = frozenset({DIALECT, ORIGIN, HOST, REQUEST_ID_HEADER, ORGANIZATION, PROJECT, CLIENT_REQUEST_ID})
+
+
+class Arrival(Struct, frozen=True, kw_only=True):
+    """One request, HTTP or upgrade, as it came. `reply` holds the headers of its answer, whatever that will be."""
+
+    reply: ReplyHeaders
+    manner: Manner
+    error_style: ErrorStyle
+    origin: str | None
+    is_from_foreign_page: bool
+
+
+class Reception:
+    """Looks at requests as they come. `dialect` is the server's own."""
+
+    def __init__(self, headers: HeaderOptions, azure: AzureOptions, cors: Cors, *, strict: bool, dialect: str) -> None:
+        self.cors = cors
+        self.versions = Versions(strict=strict)
+        self._policy = HeaderPolicy(headers, azure, cors)
+        self._azure = azure
+        self._dialect = dialect
+
+    def receive(self, path: str, headers: Iterable[Header]) -> Arrival:
+        """What a path and the headers, with names in lower case, come to."""
+        said = {name: value.decode("latin-1") for name, value in headers if name in _READ}
+        dialect, origin = said.get(DIALECT), said.get(ORIGIN)
+        azure = self._azure.enabled and is_azure(path)
+        return Arrival(
+            reply=self._policy.reply_to(said, azure=azure),
+            manner=Manner(dialect=dialect, azure=azure, force_store=azure and self._azure.force_store),
+            error_style=error_style(dialect or self._dialect, azure=azure),
+            origin=origin,
+            is_from_foreign_page=self.cors.is_foreign(origin, said.get(HOST)),
+        )
