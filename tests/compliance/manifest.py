@@ -13,6 +13,7 @@ API = "OpenAI API reference, Responses"
 EVENTS_OF_API = "OpenAI API reference, Responses, streaming events"
 GUIDES = "OpenAI guides"
 OPEN = "Open Responses, specification of 2026-04-24"
+AZURE = "Azure OpenAI REST reference"
 OURS = "Antiphon"
 
 
@@ -58,12 +59,17 @@ CAPABILITIES = (
     Requirement("H4.encrypted", API, "Reasoning is returned encrypted on request and taken back.", served=False),
     Requirement("H4.context", OURS, "response.additional_context events in `vllm-extended`.", served=False),
     Requirement("H5.limits", OURS, "Requests and tokens per minute are limited per key and model.", served=False),
-    Requirement("M1.azure", "Azure OpenAI REST reference", "The Azure paths and headers are served.", served=False),
+    Requirement("M1.paths", AZURE, "The three families of Azure's paths serve what OpenAI's do."),
+    Requirement("M1.headers", AZURE, "Azure's request ids, region and client request id are on every answer."),
+    Requirement("M1.filters", AZURE, "content_filters stand in answer, events and store."),
+    Requirement("M1.version", OURS, "An unlisted api-version is served; strict mode refuses it."),
+    Requirement("M1.store", OURS, "What comes through Azure's paths is stored, unless that is switched off."),
     Requirement("M2.envelope", API, "Every error is one envelope with message, type, param and code."),
     Requirement("M2.validation", API, "What cannot be honoured is a 400 that names the parameter."),
     Requirement("M2.model", API, "An unknown model is 404 model_not_found."),
     Requirement("M2.parent", API, "An unknown previous response is 400 previous_response_not_found."),
-    Requirement("M3.retry", "HTTP, RFC 9110", "429 and 503 carry retry-after and retry-after-ms.", served=False),
+    Requirement("M2.media", "HTTP, RFC 9110", "A body that is clearly no JSON, or compressed, is 415."),
+    Requirement("M3.retry", "HTTP, RFC 9110", "429 and 503 carry retry-after and retry-after-ms."),
     Requirement("M4.logprobs", API, "message.output_text.logprobs shows log probabilities."),
     Requirement("M4.images", API, "message.input_image.image_url shows the URLs of input images."),
     Requirement("M4.unknown", API, "An unknown include value is 400."),
@@ -81,7 +87,10 @@ CAPABILITIES = (
     Requirement("items.images", API, "An image that is no image is a 400 that names its part."),
     Requirement("M5.request_id", API, "x-request-id is on every answer: the client's own, or a new one."),
     Requirement("M5.service", API, "openai-processing-ms and openai-version are on every answer."),
-    Requirement("M5.limits", API, "x-ratelimit-* and openai-organization headers.", served=False),
+    Requirement("M5.organization", API, "openai-organization is on every answer, openai-project where one is known."),
+    Requirement("M5.methods", "HTTP, RFC 9110", "OPTIONS is answered everywhere, HEAD where GET is."),
+    Requirement("M5.browsers", "Fetch standard", "Pages of named origins may call the server, others may not."),
+    Requirement("M5.limits", API, "x-ratelimit-* headers.", served=False),
     Requirement("M6.default", API, "Responses are stored unless the request says otherwise."),
     Requirement("M6.false", API, "store: false leaves nothing that could be read or continued."),
     Requirement("M6.limits", OURS, "What is stored is limited by age, number and bytes.", served=False),
