@@ -21,10 +21,12 @@ from antiphon.server.azure import AzureOptions
 from antiphon.server.cors import CorsOptions
 from antiphon.server.reply_headers import HeaderOptions
 from antiphon.service.cache_salt import Salter
+from antiphon.service.caller import ANYBODY
 from antiphon.service.options import Options
 from antiphon.service.responses import Responses
 from antiphon.service.sealing import Sealer, kept_key
 from antiphon.stores.memory import MemoryStore
+from antiphon.upstreams import routed_engine
 from antiphon.web.fetcher import HttpFetcher
 from antiphon.web.policy import FetchPolicy, networks
 
@@ -99,6 +101,7 @@ def build_service(settings: Settings, engine: Engine | None = None) -> Responses
         check_events=settings.check_events,
         max_image_bytes=settings.max_image_bytes,
         max_file_bytes=settings.max_file_bytes,
+        forward_credentials=any(table.forward_credentials for table in settings.tables.upstreams),
     )
     return Responses(
         engine or build_engine(settings),
@@ -156,7 +159,14 @@ def server_options(settings: Settings) -> ServerOptions:
 
 
 def build_engine(settings: Settings) -> Engine:
-    """The engine that the settings name, not yet started. Raises: SetupError when it is not installed."""
+    """The engine that settings and tables name, not yet started.
+
+    Raises: SetupError when it is not installed or a table cannot be used.
+    """
+    return routed_engine(settings, lambda: _default_engine(settings))
+
+
+def _default_engine(settings: Settings) -> Engine:
     match way_of(settings):
         case "scripted":
             from antiphon.engines.scripted import ScriptedEngine
@@ -235,5 +245,5 @@ def _announce(settings: Settings, here: str, service: Responses) -> None:
     gc.freeze()  # what was made to start stays: full collections need not look at it again
     builtin = settings.engine == "embedded" and settings.model_file is None
     limits = installation.BUILTIN_MODEL_LIMITS if builtin else None
-    models = [model.id for model in service.models()]
+    models = [model.id for model in service.catalog.models(ANYBODY.tenant)]
     print(banner(settings, here, models, limits), flush=True)

@@ -65,7 +65,7 @@ def sdk_lines(settings: Settings, origin: str, model: str) -> str:
 
 def way_of(settings: Settings) -> str:
     """Which of the three ways to run these settings choose."""
-    return "upstream" if settings.upstream_urls else settings.engine
+    return "upstream" if settings.upstream_urls or settings.engine == "upstreams" else settings.engine
 
 
 def other_ways(way: str) -> str:

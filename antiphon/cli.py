@@ -14,6 +14,7 @@ from antiphon.config.settings import Row, rows, written
 from antiphon.config.sources import ConfigError, Loaded, load
 from antiphon.config.values import suggestion
 from antiphon.errors import SetupError
+from antiphon.upstreams import effective_tables
 
 FAILURE, MISUSE, INTERRUPTED = 1, 2, 130
 
@@ -60,12 +61,14 @@ def setup(arguments: argparse.Namespace) -> int:
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Print every effective setting and where it came from."""
+    """Print every effective setting and where it came from, then the tables of the file."""
     loaded = _load(arguments)
     lines = [(row.name, _effective(row, loaded), loaded.origins[row.name]) for row in rows()]
     name_width, value_width = (max(len(line[column]) for line in lines) for column in (0, 1))
     for name, value, where in lines:
         print(f"{name:<{name_width}}  {value:<{value_width}}  {where}")
+    for name, value in effective_tables(loaded.settings):
+        print(f"{name}  {value}")
     return 0
 
 

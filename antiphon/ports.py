@@ -5,7 +5,7 @@ Every port has a contract test-suite in `tests/contracts/` that each of its adap
 """
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -17,7 +17,11 @@ from antiphon.core.ledger import CallOutput, Delivery
 
 
 class Model(Struct, frozen=True, kw_only=True):
-    """A model an engine serves. `context_tokens` bounds prompt and answer together; None where the engine hides it."""
+    """A model an engine serves. `context_tokens` bounds prompt and answer together; None where the engine hides it.
+
+    `reasoning` and `tools` are None where the engine does not tell. An alias may end with `*`, which stands for
+    anything. `tenants` None: everybody may use it.
+    """
 
     id: str
     created: int
@@ -26,6 +30,11 @@ class Model(Struct, frozen=True, kw_only=True):
     images: bool = False
     continues_text: bool = False  # goes on from a final assistant message
     reasoning_family: str | None = None  # a key of `core.reasoning_families.FAMILIES`; None: by the name
+    reasoning: bool | None = None
+    tools: bool | None = None
+    aliases: Sequence[str] = ()
+    tenants: Sequence[str] | None = None
+    served_as: str | None = None  # its name at the server, where that is another
 
 
 class Generation(Protocol):
@@ -69,6 +78,26 @@ class Engine(Protocol):
         EngineUnavailable when the engine cannot take it now.
         """
         ...
+
+
+class UpstreamFigures(Struct, frozen=True, kw_only=True):
+    """One server of a pool, as it stands. Counts are of this process; `server` is its number in the pool, from 0."""
+
+    upstream: str
+    server: str
+    is_healthy: bool
+    breaker: Literal["closed", "open", "half_open"]
+    in_flight: int
+    requests: int
+    failures: int
+    retries: int
+
+
+@runtime_checkable
+class ReportsUpstreams(Protocol):
+    """An engine with servers behind it."""
+
+    def upstreams(self) -> Sequence[UpstreamFigures]: ...
 
 
 # ---------------------------------------------------------------------------------------------- documents and grammars

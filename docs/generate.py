@@ -11,6 +11,7 @@ import dialect_tables
 import error_codes
 import figures
 import reasoning_table
+import server_quirks
 
 from antiphon.config.settings import Row, rows
 
@@ -92,6 +93,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "dialects.md": partial(filled, "dialects.md", DIALECTS),
     "parameters.md": partial(filled, "parameters.md", {"families": reasoning_table.table}),
     "errors.md": partial(filled, "errors.md", ERRORS),
+    "upstreams.md": partial(filled, "upstreams.md", {"quirks": server_quirks.table}),
     "metrics.md": partial(filled, "metrics.md", {"metrics": figures.table}),
 }
 

@@ -11,7 +11,17 @@ PACKAGE = Path(__file__).parents[1] / "antiphon"
 # What the modules of each room may import from this project, besides their own room.
 BELOW_SERVICE = {"ports", "core", "wire", "errors"}
 LEAVES = {"config", "installation", "openmp", "packages"}
-TOP = {"cli", "__main__", "assembly", "banner", "data_command", "listener", "http_protocols", "vllm_plugin"}
+TOP = {
+    "cli",
+    "__main__",
+    "assembly",
+    "banner",
+    "data_command",
+    "listener",
+    "http_protocols",
+    "upstreams",
+    "vllm_plugin",
+}
 ALLOWED = {
     "errors": set(),
     "wire": {"errors"},

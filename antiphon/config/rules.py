@@ -55,6 +55,13 @@ def is_loopback(host: str) -> bool:
 def _engine(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.engine in _ENGINES:
         return
+    if settings.engine == "upstreams":
+        if not settings.tables.upstreams:
+            yield "engine", "upstreams are tables [[upstream]] of the file that --config names, and there are none"
+        for model in settings.tables.models:
+            if model.upstream is None:
+                yield "engine", f"[[model]] '{model.name}' names no upstream, and there is no other engine"
+        return
     if not settings.upstream_urls:
         near = suggestion(settings.engine, _ENGINES)
         yield "engine", f"must be embedded, scripted or a URL that begins with http://, not '{settings.engine}'{near}"

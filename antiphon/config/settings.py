@@ -14,14 +14,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import NODEFAULT, Struct
 
-
-class Secret(str):
-    """A text that does not show itself in a `repr`."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
+from antiphon.config.secret import Secret as Secret
+from antiphon.config.tables import Tables
 
 
 class Note(Struct, frozen=True):
@@ -63,7 +57,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         Note(
             MODEL,
             "What generates: `embedded` (a model in this process), `scripted` (no model, predictable answers), or the "
-            "base URL of a chat-completions server such as vLLM's; several URLs are separated by commas.",
+            "base URL of a chat-completions server such as vLLM's; several URLs are separated by commas. A file with "
+            "`[[upstream]]` tables needs no engine beside them (`upstreams`).",
             "embedded|scripted|URL[,URL...]",
         ),
     ] = "embedded"
@@ -376,6 +371,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         Literal["debug", "info", "warning", "error"], Note(LOGGING, "The least severe messages to log.", "LEVEL")
     ] = "info"
 
+    tables: Tables = Tables()
+    """Not a setting of its own: the tables of the file."""
+
     @property
     def upstream_urls(self) -> tuple[str, ...]:
         """The model servers to stand in front of; empty for the engines of this process."""
@@ -435,7 +433,7 @@ def rows() -> Sequence[Row]:
 
 
 def _fields() -> Sequence[msgspec.structs.FieldInfo]:
-    fields = msgspec.structs.fields(Settings)
+    fields = [field for field in msgspec.structs.fields(Settings) if field.name != "tables"]
     assert all(field.default is not NODEFAULT or field.default_factory is not NODEFAULT for field in fields)
     return fields
 

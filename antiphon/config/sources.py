@@ -8,6 +8,8 @@ from msgspec import Struct
 
 from antiphon.config.rules import broken_rules
 from antiphon.config.settings import Row, Settings, rows
+from antiphon.config.table_reader import KINDS, read_tables
+from antiphon.config.tables import Tables
 from antiphon.config.values import read_value, suggestion
 from antiphon.errors import SetupError
 
@@ -46,7 +48,9 @@ def load(flags: Mapping[str, str], environment: Mapping[str, str], config: Path 
     """
     problems: list[str] = []
     path = config or (Path(named) if (named := environment.get("ANTIPHON_CONFIG")) else None)
-    file = _from_file(path, problems) if path else {}
+    content = _content(path, problems) if path else {}
+    file = _from_file(path, content, problems) if path else {}
+    tables = read_tables(path, content, environment, problems) if path else Tables()
     values: dict[str, object] = {}
     origins: dict[str, str] = {}
     for row in rows():
@@ -59,7 +63,9 @@ def load(flags: Mapping[str, str], environment: Mapping[str, str], config: Path 
         except ValueError as error:
             problems.append(f"{given.origin}: {error}")
     if not problems:
-        settings = Settings(**values)  # type: ignore[arg-type]  # read_value reads by the same table
+        if tables.upstreams and "engine" not in values:
+            values["engine"], origins["engine"] = "upstreams", f"{path}: [[upstream]]"
+        settings = Settings(**values, tables=tables)  # type: ignore[arg-type]  # read_value reads by the same table
         problems += [f"{origins[name]}: {message}" for name, message in broken_rules(settings)]
     if problems:
         raise ConfigError(problems)
@@ -76,20 +82,25 @@ def _first(
     return file.get(row.name)
 
 
-def _from_file(path: Path, problems: list[str]) -> dict[str, _Given]:
+def _content(path: Path, problems: list[str]) -> dict[str, object]:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         problems.append(f"{path}: cannot be read: {error.strerror}")
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.append(f"{path}: is not valid TOML: {error}")
         return {}
+
+
+def _from_file(path: Path, content: Mapping[str, object], problems: list[str]) -> dict[str, _Given]:
     names = [row.name for row in rows()]
     found: dict[str, _Given] = {}
-    for key, value in table.items():
+    for key, value in content.items():
+        if key in KINDS and not (key == "model" and isinstance(value, str)):  # that is a setting too
+            continue
         if key not in names:
-            problems.append(f"{path}: {key}: no such setting{suggestion(key, names)}")
+            problems.append(f"{path}: {key}: no such setting{suggestion(key, (*names, *KINDS))}")
         elif (text := _as_text(value)) is None:
             problems.append(f"{path}: {key}: must be a text, a number, true or false, not a table or a date")
         else:

@@ -124,6 +124,10 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     cache_key: str | None = None  # routing affinity: equal keys share a prefix
     cache_salt: str | None = None  # only prompts with equal salts share the engine's prefix cache
     priority: int | None = None  # the lower, the sooner; None: as any other
+    session: str | None = None  # the chain or conversation it belongs to: the id of its first response, or its own id
+    traceparent: str | None = None  # W3C trace context to pass on
+    credentials: str | None = None  # the client's `Authorization`, only where it is to be passed on
+    extra_body: Raw | None = None  # a JSON object of fields that only the server behind knows
     template_kwargs: Raw | None = None  # a JSON object for the chat template
 
 

@@ -53,10 +53,19 @@ ACTION_OF: Mapping[type, ActionKind] = {
 
 
 class PastTurn(Struct, frozen=True):
-    """One stored response of a chain: what went in and what came out, in order; `cut` if it ended incomplete."""
+    """One response of a chain: what went in and what came out, in order; `cut` if it ended incomplete.
+
+    `response_id` is empty for what no response made.
+    """
 
     items: Sequence[Item]
     cut: bool = False
+    response_id: str = ""
+
+
+def session_of(past: Sequence[PastTurn], response_id: str) -> str:
+    """What all responses of a chain share: the id of the first one. `response_id` is that of the newest."""
+    return next((turn.response_id for turn in past if turn.response_id), response_id)
 
 
 def assemble(past: Sequence[PastTurn], new: Sequence[Item]) -> tuple[Item, ...]:

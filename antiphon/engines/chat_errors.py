@@ -48,6 +48,14 @@ _PARAMS = {
 }
 
 
+class EngineBusy(EngineUnavailable):
+    """The server works, but takes no more now."""
+
+
+class CredentialsRefused(EngineError):
+    """The server works, but not for this key."""
+
+
 class _Body(msgspec.Struct):
     """An error as OpenAI, vLLM and llama.cpp write it; both figures are llama.cpp's."""
 
@@ -63,8 +71,12 @@ def refused(status: int, headers: Mapping[bytes, bytes], body: bytes) -> Antipho
     """The error that an answer with a status other than 200 stands for."""
     error = _error_in(body)
     if status in (401, 403):
-        return EngineError(f"The engine refused this server's credentials (status {status}).")
-    if status in (408, 429, 502, 503, 504):
+        return CredentialsRefused(f"The engine refused this server's credentials (status {status}).")
+    if status in (408, 429, 503):
+        return EngineBusy(
+            f"The engine cannot take the request now (status {status}).", retry_after_s=_retry_after_s(headers)
+        )
+    if status in (502, 504):
         return EngineUnavailable(
             f"The engine cannot take the request now (status {status}).", retry_after_s=_retry_after_s(headers)
         )
@@ -85,7 +97,7 @@ def reported(content: object) -> AntiphonError:
     if error.code in (400, 404, 422) and error.message:
         return _invalid(error)
     if error.code in (429, 503):
-        return EngineUnavailable(f"The engine cannot take the request now{_kind(error)}.")
+        return EngineBusy(f"The engine cannot take the request now{_kind(error)}.")
     return EngineError(f"The engine reported an error{_kind(error)}.")
 
 

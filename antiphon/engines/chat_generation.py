@@ -15,12 +15,14 @@ from msgspec import Struct
 
 from antiphon.core.chat import ChatRequest
 from antiphon.core.deltas import Delta
-from antiphon.engines.chat_chunks import ChunkParser, ClosedEarly
+from antiphon.engines.chat_chunks import ChunkParser
+from antiphon.engines.chat_pool import Attempts
+from antiphon.engines.chat_quirks import GENERIC, Quirks
 from antiphon.engines.chat_render import estimate_input_tokens
-from antiphon.engines.chat_upstream import Upstream
+from antiphon.engines.grammar_call import GrammarCallParser, forced_grammar
 from antiphon.engines.http_stream import ConnectionLost, HttpConnection
 from antiphon.engines.silence import Silence
-from antiphon.errors import AntiphonError, EngineError, EngineUnavailable
+from antiphon.errors import AntiphonError, EngineError
 
 FINISHING_S = 5.0  # for usage and the end of the stream, once the finish reason is known
 
@@ -34,34 +36,36 @@ class Patience(Struct, frozen=True):
 
 
 class ChatGeneration:
-    """A `Generation` by the first of `upstreams` that accepts it."""
+    """A `Generation` by the first server that accepts it; `attempts` finds one after the other."""
 
-    def __init__(self, chat: ChatRequest, upstreams: Sequence[Upstream], patience: Patience) -> None:
+    def __init__(self, chat: ChatRequest, attempts: Attempts, patience: Patience) -> None:
         self.input_tokens: int | None = None
         self._chat = chat
-        self._untried = iter(upstreams)
+        self._attempts = attempts
         self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._settled = self._loop.create_future()
         self._head_timer: asyncio.TimerHandle | None = None
         self._opening: asyncio.Task[HttpConnection] | None = None
-        self._upstream: Upstream | None = None
         self._connection: HttpConnection | None = None
         self._silence = Silence(self._break)
         self._first_token_at = self._loop.time() + patience.first_token_timeout_s
         self._started = False
         self._finishing = False
         self._closed = False
-        self._parser = self._new_parser()
+        self._parser = self._new_parser(GENERIC)
 
-    def _new_parser(self) -> ChunkParser:
+    def _new_parser(self, quirks: Quirks) -> ChunkParser:
+        forced = forced_grammar(self._chat) if quirks.structured_outputs else None
+        if forced is not None:
+            return GrammarCallParser(lambda: estimate_input_tokens(self._chat), forced.name)
         return ChunkParser(lambda: estimate_input_tokens(self._chat), self._chat.sampling.logprobs or 0)
 
     # -- opening
 
     async def open(self) -> None:
         """Ask, and wait a little for the answer's head. Raises: AntiphonError if it is refused or fails meanwhile."""
-        opening = self._begin_to_open(EngineUnavailable("There is no engine to ask."))
+        opening = self._begin_to_open(None)
         opening.add_done_callback(lambda _: self._settle())
         try:
             await self._settled
@@ -71,31 +75,30 @@ class ChatGeneration:
             self._let_go()
             raise
 
-    def _begin_to_open(self, failure: AntiphonError) -> asyncio.Task[HttpConnection]:
+    def _begin_to_open(self, failure: AntiphonError | None) -> asyncio.Task[HttpConnection]:
         self._opening = self._loop.create_task(self._open(failure))
         return self._opening
 
-    async def _open(self, failure: AntiphonError) -> HttpConnection:
-        """Ask those not asked yet. Raises: the last one's failure, or `failure` if there is none left."""
-        for upstream in self._untried:
-            self._hold(upstream)
+    async def _open(self, failure: AntiphonError | None) -> HttpConnection:
+        """Ask those not asked yet. Raises: the last one's failure, or `failure` if none may be asked any more."""
+        while True:
             try:
+                upstream = await self._attempts.next(failure)
                 async with asyncio.timeout_at(self._first_token_at):
                     self._connection = await upstream.post(self._chat, self._sent)
-            except TimeoutError:
-                raise self._too_slow() from None
-            except EngineUnavailable as error:
-                failure = error
-            else:
+                self._parser = self._new_parser(upstream.quirks)
                 return self._connection
-        raise failure
-
-    def _hold(self, upstream: Upstream | None) -> None:
-        if self._upstream is not None:
-            self._upstream.load -= 1
-        self._upstream = upstream
-        if upstream is not None:
-            upstream.load += 1
+            except TimeoutError:
+                slow = self._too_slow()
+                self._attempts.failed(slow)
+                raise slow from None
+            except AntiphonError as error:
+                if error is failure:
+                    raise
+                self._attempts.failed(error)
+                if not isinstance(error, EngineError) or not self._attempts.holds:
+                    raise
+                failure = error
 
     def _sent(self) -> None:
         if self._head_timer is None:
@@ -133,18 +136,21 @@ class ChatGeneration:
                 if parser.done:
                     self._let_go()
                 if batch:
-                    self._started = True
+                    if not self._started:
+                        self._started = True
+                        self._attempts.succeeded()
                     yield batch
                 if parser.failure is not None:
-                    if self._started or not isinstance(parser.failure, ClosedEarly):
+                    if self._started or not isinstance(parser.failure, EngineError):
                         raise parser.failure
                     connection = await self._open_elsewhere(parser.failure)
                     parser = self._parser
         except asyncio.CancelledError:
             if not self._closed or _is_cancelled():
                 raise
-        except AntiphonError:
+        except AntiphonError as error:
             if not self._closed:
+                self._attempts.failed(error)
                 raise
         finally:
             self._let_go()
@@ -161,7 +167,10 @@ class ChatGeneration:
         return self._parser.end()
 
     async def _open_elsewhere(self, failure: AntiphonError) -> HttpConnection:
-        self._parser = self._new_parser()
+        self._attempts.failed(failure)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abort()
         return await self._begin_to_open(failure)
 
     def _let_go(self) -> None:
@@ -178,7 +187,7 @@ class ChatGeneration:
             connection.release()
         elif connection is not None:
             connection.abort()
-        self._hold(None)
+        self._attempts.release()
 
     # -- silence
 

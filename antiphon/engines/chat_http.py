@@ -1,82 +1,110 @@
 """The engine for vLLM, llama.cpp's server and any other server of chat completions, or a pool of them."""
 
 import asyncio
-from collections.abc import Sequence
-from hashlib import blake2b
-
-from msgspec.structs import replace
+import random
+from collections.abc import Callable, Sequence
 
 from antiphon.core.chat import ChatRequest
 from antiphon.engines.chat_generation import ChatGeneration, Patience
+from antiphon.engines.chat_health import watch
+from antiphon.engines.chat_link import Link
+from antiphon.engines.chat_pool import Limits, Pool
 from antiphon.engines.chat_quirks import GENERIC
 from antiphon.engines.chat_upstream import Upstream, parse_url
 from antiphon.errors import SetupError
-from antiphon.ports import Model
+from antiphon.ports import Model, UpstreamFigures
 
 HEAD_WAIT_S = 1.0
+HEALTH_INTERVAL_S = 5.0
 
 
 class ChatHttpEngine:
     """Generates by the servers at `urls`, each a base URL with `/v1` or without.
 
-    A conversation (`cache_key`) stays with one server, which has its prefix cached; everything else goes to the least
-    loaded; what a server cannot take goes to the next. `model` restricts the engine to that model, and makes it known
-    even while no server is up. A server that is down is asked again when requests come.
+    A conversation (`cache_key`, else `session`) stays with one server, which has its prefix cached; everything else
+    goes to the least loaded; what a server cannot take goes to the next. `model` restricts the engine to that model,
+    and makes it known even while no server is up. A server that is down is asked again when requests come, and from
+    time to time.
 
-    `schedules_priority`: the servers take a priority with each request; those that do not refuse it.
+    `name` is what the servers are called in figures. `link` says how they are reached; without one `api_key` and
+    `connect_timeout_s` do, and `schedules_priority`: the servers take a priority with each request.
     `head_wait_s`: how long `prepare` waits for a server to accept or refuse. vLLM does so before it generates,
-    llama.cpp with its first token; what comes later is raised by `deltas`.
+    llama.cpp with its first token; what comes later is raised by `deltas`. `draw` gives random numbers from 0 to 1.
 
-    Raises: SetupError when a URL cannot be used.
+    Raises: SetupError when a URL or the link cannot be used.
     """
 
     def __init__(
         self,
         urls: Sequence[str],
         *,
+        name: str = "default",
+        link: Link | None = None,
         api_key: str | None = None,
         model: str | None = None,
+        limits: Limits | None = None,
         connect_timeout_s: float = 5,
         first_token_timeout_s: float = 600,
         idle_timeout_s: float = 120,
         head_wait_s: float = HEAD_WAIT_S,
         schedules_priority: bool = False,
+        health_interval_s: float = HEALTH_INTERVAL_S,
+        draw: Callable[[], float] = random.random,
     ) -> None:
+        quirks = {"takes_priority": True} if schedules_priority else {}
+        self._link = link or Link(api_key=api_key, connect_timeout_s=connect_timeout_s, quirks=quirks)
+        self._link.check()
+        self._pool = Pool(name, self._servers(urls), limits or Limits(), random=draw)
+        self._model = model
+        self._patience = Patience(head_wait_s, first_token_timeout_s, idle_timeout_s)
+        self._health_interval_s = health_interval_s
+        self._learning: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    def _servers(self, urls: Sequence[str]) -> list[Upstream]:
         addresses = dict.fromkeys(parse_url(url) for url in urls)
         if not addresses:
             raise SetupError("No engine URL is given; write it like http://127.0.0.1:8000/v1.")
-        if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
-            raise SetupError("The engine's API key holds characters that an HTTP header must not hold.")
-        self._upstreams = [
-            Upstream(address, api_key=api_key, connect_timeout_s=connect_timeout_s) for address in addresses
-        ]
-        self._model = model
-        self._schedules_priority = schedules_priority
-        self._patience = Patience(head_wait_s, first_token_timeout_s, idle_timeout_s)
-        self._turn = 0
-        self._learning: asyncio.Task[None] | None = None
+        return [Upstream(address, self._link) for address in addresses]
 
     async def start(self) -> None:
-        """Learn what the servers serve; one that is down does not matter now."""
-        await self._learn(self._upstreams)
+        """Learn what the servers serve, and look after them; one that is down does not matter now."""
+        await self._learn(self._pool.servers)
+        self._watching = asyncio.get_running_loop().create_task(watch(self._pool, self._health_interval_s))
 
     async def close(self) -> None:
         """Abort what runs and close all connections."""
-        if self._learning is not None:
-            self._learning.cancel()
-        for upstream in self._upstreams:
-            upstream.close()
+        for task in (self._learning, self._watching):
+            if task is not None:
+                task.cancel()
+        for server in self._pool.servers:
+            server.close()
+
+    async def serve_from(self, urls: Sequence[str]) -> None:
+        """Use the servers at `urls` from now on: new ones are asked at once, those left out end what they have begun.
+
+        Raises: SetupError when a URL cannot be used; nothing has changed then.
+        """
+        wanted = {server.address: server for server in self._servers(urls)}
+        kept = [server for server in self._pool.servers if server.address in wanted and not server.is_draining]
+        added = [wanted[address] for address in wanted.keys() - {server.address for server in kept}]
+        await self._learn(added)
+        self._pool.replace([*kept, *added])
 
     def models(self) -> Sequence[Model]:
         """The models of all servers, as last known. Asking has those that were down, or long not asked, asked again."""
         self._learn_in_passing()
         found: dict[str, Model] = {}
-        for upstream in self._upstreams:
-            for model in upstream.models:
+        for server in self._pool.servers:
+            for model in server.models:
                 found.setdefault(model.id, model)
         if self._model is None:
             return tuple(found.values())
         return (found.get(self._model) or _unseen(self._model),)
+
+    def upstreams(self) -> Sequence[UpstreamFigures]:
+        """Each server's figures, in the order of the URLs."""
+        return self._pool.figures()
 
     async def prepare(self, chat: ChatRequest) -> ChatGeneration:
         """Ask a server, and wait a moment for it to accept.
@@ -84,36 +112,19 @@ class ChatHttpEngine:
         Raises: ClientError when it refuses the request, EngineUnavailable when no server can be reached or takes more,
         EngineError when it fails.
         """
-        if due := [upstream for upstream in self._upstreams if not upstream.models and self._due(upstream)]:
+        if due := [server for server in self._pool.servers if not server.models and self._due(server)]:
             await self._learn(due)
-        if not self._schedules_priority:
-            chat = replace(chat, priority=None)
-        generation = ChatGeneration(chat, self._rank(chat), self._patience)
+        generation = ChatGeneration(chat, self._pool.attempts(chat), self._patience)
         await generation.open()
         return generation
 
-    # -- choosing
-
-    def _rank(self, chat: ChatRequest) -> list[Upstream]:
-        """The servers to ask, best first: of those that list the model, or of all if none does."""
-        serving = [one for one in self._upstreams if any(model.id == chat.model for model in one.models)]
-        candidates = serving or self._upstreams
-        if len(candidates) == 1:
-            return list(candidates)
-        if chat.cache_key is not None:
-            key = chat.cache_key.encode()
-            return sorted(candidates, key=lambda one: _score(one.address.url, key), reverse=True)
-        self._turn += 1  # equally loaded ones take turns
-        at = self._turn % len(candidates)
-        return sorted([*candidates[at:], *candidates[:at]], key=lambda one: one.load)
-
     # -- learning
 
-    def _due(self, upstream: Upstream) -> bool:
-        return upstream.due(asyncio.get_running_loop().time())
+    def _due(self, server: Upstream) -> bool:
+        return server.due(asyncio.get_running_loop().time())
 
-    async def _learn(self, upstreams: Sequence[Upstream]) -> None:
-        await asyncio.gather(*(upstream.learn() for upstream in upstreams))
+    async def _learn(self, servers: Sequence[Upstream]) -> None:
+        await asyncio.gather(*(server.learn() for server in servers))
 
     def _learn_in_passing(self) -> None:
         try:
@@ -121,13 +132,8 @@ class ChatHttpEngine:
         except RuntimeError:
             return
         if self._learning is None or self._learning.done():
-            due = [upstream for upstream in self._upstreams if self._due(upstream)]
+            due = [server for server in self._pool.servers if self._due(server)]
             self._learning = loop.create_task(self._learn(due)) if due else None
-
-
-def _score(url: str, key: bytes) -> bytes:
-    """Rendezvous hashing: of all servers the one with the highest score has the key, whichever others there are."""
-    return blake2b(url.encode() + b"\0" + key, digest_size=8).digest()
 
 
 def _unseen(model_id: str) -> Model:

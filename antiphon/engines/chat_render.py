@@ -1,7 +1,7 @@
 """From a chat to the JSON body of a streamed chat completion.
 
-Grammars of custom tools are put into words: there is no form of them that several servers share. `verbosity` is not
-sent.
+Grammars of custom tools are put into words: there is no form of them that several servers share. To vLLM they are sent
+too, where a call of one has to come. `verbosity` is not sent.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,9 +21,13 @@ from antiphon.core.chat import (
 )
 from antiphon.engines.chat_chunk import NOT_JSON
 from antiphon.engines.chat_quirks import Quirks
+from antiphon.engines.grammar_call import forced_grammar
 from antiphon.engines.grammar_text import described
 
 Json = dict[str, object]
+
+_USAGE: Json = {"include_usage": True}
+_USAGE_OFTEN: Json = {**_USAGE, "continuous_usage_stats": True}
 
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _PLAIN_SAMPLING = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "seed")
@@ -32,27 +36,36 @@ _PLAIN_SAMPLING = ("temperature", "top_p", "top_k", "min_p", "presence_penalty",
 def render(chat: ChatRequest, quirks: Quirks) -> bytes:
     """The body for `POST /v1/chat/completions`; what the chat leaves open is left out."""
     body: Json = {
+        **_given(chat.extra_body),
         "model": chat.model,
         "messages": [_message(message, quirks) for message in _arrange(chat.messages, quirks)],
         "stream": True,
-        "stream_options": {"include_usage": True},
+        "stream_options": _USAGE_OFTEN if quirks.continuous_usage else _USAGE,
         **_tools(chat, quirks),
         **_sampling(chat.sampling, quirks),
     }
-    if chat.output_format.kind != "text":
+    if quirks.structured_outputs and (forced := forced_grammar(chat)) is not None and forced.grammar is not None:
+        field = "regex" if forced.grammar.syntax == "regex" else "grammar"
+        body["structured_outputs"] = {field: forced.grammar.definition}
+        body["tool_choice"] = "none"  # its text becomes the call
+    elif chat.output_format.kind != "text":
         body["response_format"] = _format(chat.output_format)
-    if chat.reasoning_effort is not None:
+    if chat.reasoning_effort is not None and quirks.takes_reasoning_effort:
         body["reasoning_effort"] = chat.reasoning_effort
     if chat.cache_salt is not None and quirks.takes_cache_salt:
         body["cache_salt"] = chat.cache_salt
     if chat.priority is not None:
         body["priority"] = chat.priority
-    if chat.template_kwargs is not None:
+    if chat.template_kwargs is not None and quirks.takes_template_kwargs:
         body["chat_template_kwargs"] = chat.template_kwargs
     if quirks.continues_on_request and chat.messages and chat.messages[-1].role == "assistant":
         body["continue_final_message"] = True
         body["add_generation_prompt"] = False
     return msgspec.json.encode(body)
+
+
+def _given(extra_body: msgspec.Raw | None) -> Json:
+    return {} if extra_body is None else dict(_decode_object(extra_body))
 
 
 def estimate_input_tokens(chat: ChatRequest) -> int:

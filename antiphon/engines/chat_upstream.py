@@ -11,13 +11,15 @@ import msgspec
 from msgspec import Struct
 
 from antiphon.core.chat import ChatRequest
+from antiphon.engines.breaker import Breaker
 from antiphon.engines.chat_chunk import NOT_JSON
 from antiphon.engines.chat_errors import refused
-from antiphon.engines.chat_quirks import GENERIC, LLAMA_CPP, Quirks, quirks_of
+from antiphon.engines.chat_link import Link
+from antiphon.engines.chat_quirks import BY_OWNER, PROBES, SERVERS, Quirks
 from antiphon.engines.chat_render import render
 from antiphon.engines.http_pool import HttpPool
 from antiphon.engines.http_stream import HttpConnection
-from antiphon.errors import AntiphonError, ContextLengthExceeded, EngineError, SetupError
+from antiphon.errors import AntiphonError, ContextLengthExceeded, EngineError, SetupError, Unauthorized
 from antiphon.ports import Model
 
 logger = logging.getLogger("antiphon.engine")
@@ -29,13 +31,15 @@ RELEARN_S = 30.0
 
 
 class Address(Struct, frozen=True):
-    """Where a server is: `prefix` is the path before `/chat/completions`, `host_header` names it in requests."""
+    """Where a server is: `prefix` is the path before `/chat/completions`, `root` that without the
+    version, `host_header` names the server in requests."""
 
     url: str
     host: str
     port: int
     tls: bool
     host_header: str
+    root: str
     prefix: str
 
 
@@ -62,29 +66,59 @@ def parse_url(url: str) -> Address:
         port=port or (443 if tls else 80),
         tls=tls,
         host_header=parts.netloc,
+        root=path[: -len(last) - 1] if versioned else path,
         prefix=path if versioned else f"{path}/v1",
     )
 
 
 class Upstream:
-    """A server as last known. `load` is how many generations it has from us."""
+    """A server as last known. `load` is how many generations it has from us.
 
-    def __init__(self, address: Address, *, api_key: str | None, connect_timeout_s: float) -> None:
-        tls = ssl.create_default_context() if address.tls else None
+    Raises: SetupError when the link to it cannot be used.
+    """
+
+    def __init__(self, address: Address, link: Link) -> None:
+        tls = (link.tls or ssl.create_default_context()) if address.tls else None
         self.address = address
         self.models: tuple[Model, ...] = ()
-        self.load = 0
-        self._quirks = GENERIC
-        self._pool = HttpPool(address.host, address.port, tls, connect_timeout_s=connect_timeout_s)
-        self._learn_timeout_s = connect_timeout_s
+        self.load = self.requests = self.failures = self.retries = 0
+        self.breaker = Breaker()
+        self.is_healthy = True
+        self.is_draining = False
+        self._link = link
+        self._server = link.server
+        self.quirks = link.applied_to(SERVERS[link.server or "generic"])
+        timeout_s = link.connect_timeout_s
+        self._pool = HttpPool(address.host, address.port, tls, connect_timeout_s=timeout_s, proxy=link.proxy)
+        self._learn_timeout_s = timeout_s
         self._learned_at: float | None = None
-        lines = [f"Host: {address.host_header}", "User-Agent: antiphon"]
-        if api_key is not None:
-            lines.append(f"Authorization: Bearer {api_key}")
-        self._common = "".join(f"{line}\r\n" for line in lines)
+        self._common = "".join(f"{name}: {value}\r\n" for name, value in _headers(address, link).items())
+        self._own_key = f"Authorization: Bearer {link.api_key}\r\n" if link.api_key is not None else ""
+        # A proxy without a tunnel has to be told the whole address.
+        self._target = f"http://{address.host_header}" if link.proxy is not None and tls is None else ""
 
     def close(self) -> None:
+        """Close every connection, those in use too."""
         self._pool.close()
+
+    # -- how it is doing
+
+    def note_success(self) -> None:
+        """It answers."""
+        self.is_healthy = True
+        self.breaker.succeed()
+
+    def note_failure(self, now: float, jitter: float, *, is_certain: bool = False) -> None:
+        """It failed; `is_certain`: it is down."""
+        self.breaker.fail(now, jitter, is_certain=is_certain)
+        self.is_healthy = self.breaker.state(now) == "closed"
+
+    async def check_health(self) -> None:
+        """Ask how it is. Raises: EngineError when it is not well, TimeoutError when it does not say in time."""
+        path = self.quirks.health_path
+        path = self.address.prefix + path[3:] if path.startswith("/v1/") else self.address.root + path
+        async with asyncio.timeout(self._learn_timeout_s):
+            await self._get(path)
 
     # -- its models
 
@@ -102,20 +136,40 @@ class Upstream:
             known = isinstance(error, EngineError)
             logger.warning("%s does not list its models: %s", self.address.url, error if known else "no usable answer")
             return
-        self._quirks = quirks_of(cards[0].owned_by) if cards else GENERIC
-        self.models = tuple(_model(card, self._quirks) for card in cards)
+        if self._server is None and cards:
+            self._server = BY_OWNER.get(cards[0].owned_by.lower()) or await self._recognise()
+        self.quirks = self._link.applied_to(SERVERS[self._server or "generic"])
+        self.models = tuple(_model(card, self.quirks, self._server) for card in cards)
 
     async def _list(self) -> "list[_Card]":
-        connection = await self._pool.exchange(self._request("GET", "/models", b"", ""))
+        return msgspec.json.decode(await self._get(f"{self.address.prefix}/models"), type=_List).data
+
+    async def _recognise(self) -> str:
+        """What kind of server it is, by what it answers elsewhere."""
+        for path, key, server in PROBES:
+            try:
+                async with asyncio.timeout(self._learn_timeout_s):
+                    found = msgspec.json.decode(await self._get(self.address.root + path))
+            except (TimeoutError, EngineError, *NOT_JSON):
+                continue
+            if isinstance(found, dict) and key in found:
+                return server
+        return "generic"
+
+    async def _get(self, path: str) -> bytes:
+        """The body of an answer to GET. Raises: EngineError for every status but 200."""
+        connection = await self._pool.exchange(self._request("GET", path))
         try:
             body = await connection.body(MAX_LIST_BYTES)
             if connection.status != 200:
                 raise refused(connection.status, connection.headers, body)
+        except EngineError:
+            raise
         except AntiphonError as error:
             raise EngineError(error.message) from None
         finally:
             connection.release()
-        return msgspec.json.decode(body, type=_List).data
+        return body
 
     # -- asking it
 
@@ -128,14 +182,16 @@ class Upstream:
         try:
             return await self._post(chat, on_sent)
         except ContextLengthExceeded as error:
-            if not (self._quirks.limit_must_fit and chat.sampling.max_tokens is not None and _may_fit(error)):
+            if not (self.quirks.limit_must_fit and chat.sampling.max_tokens is not None and _may_fit(error)):
                 raise
         # The prompt fits but the token limit goes beyond the context: its rest is what can be had.
         sampling = msgspec.structs.replace(chat.sampling, max_tokens=None)
         return await self._post(msgspec.structs.replace(chat, sampling=sampling), on_sent)
 
     async def _post(self, chat: ChatRequest, on_sent: Callable[[], None]) -> HttpConnection:
-        request = self._request("POST", "/chat/completions", render(chat, self._quirks), chat.id)
+        if chat.priority is not None and not self.quirks.takes_priority:  # they refuse it
+            chat = msgspec.structs.replace(chat, priority=None)
+        request = self._request("POST", f"{self.address.prefix}/chat/completions", render(chat, self.quirks), chat)
         connection = await self._pool.exchange(request, on_sent)
         if connection.status == 200 and not connection.headers.get(b"content-type", b"").startswith(
             b"application/json"
@@ -149,15 +205,38 @@ class Upstream:
         connection.release()
         if connection.status == 200:
             raise EngineError("The engine did not stream its answer.")
+        if connection.status == 401 and self._credentials(chat):
+            raise Unauthorized("The model's server refused your credentials.")
         raise refused(connection.status, connection.headers, body)
 
-    def _request(self, method: str, path: str, body: bytes, request_id: str) -> bytes:
-        head = f"{method} {self.address.prefix}{path} HTTP/1.1\r\n{self._common}"
+    def _request(self, method: str, path: str, body: bytes = b"", chat: ChatRequest | None = None) -> bytes:
+        credentials = self._credentials(chat)
+        key = f"Authorization: {credentials}\r\n" if credentials else self._own_key
+        head = f"{method} {self._target}{path} HTTP/1.1\r\n{self._common}{key}"
         if body:
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nAccept: text/event-stream\r\n"
-        if request_id.isascii() and request_id.isprintable() and request_id:
-            head += f"X-Request-Id: {request_id}\r\n"
+        if chat is not None:
+            session = chat.session if self.quirks.takes_session_header else None
+            named = {"X-Request-Id": chat.id, "X-Session-ID": session, "traceparent": chat.traceparent}
+            head += "".join(f"{name}: {value}\r\n" for name, value in named.items() if value and _is_plain(value))
         return head.encode("ascii") + b"\r\n" + body
+
+    def _credentials(self, chat: ChatRequest | None) -> str | None:
+        """What the client showed, where that is to be passed on."""
+        given = chat.credentials if chat is not None and self._link.forward_credentials else None
+        return given if given and _is_plain(given) else None
+
+
+def _headers(address: Address, link: Link) -> dict[str, str]:
+    headers = {"Host": address.host_header, "User-Agent": "antiphon", **link.headers}
+    if link.proxy is not None and link.proxy.authorization is not None and not address.tls:
+        headers["Proxy-Authorization"] = link.proxy.authorization
+    return headers
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text can be the value of a header."""
+    return text.isascii() and text.isprintable()
 
 
 def _may_fit(error: ContextLengthExceeded) -> bool:
@@ -188,7 +267,7 @@ class _List(Struct):
     data: list[_Card]
 
 
-def _model(card: _Card, quirks: Quirks) -> Model:
+def _model(card: _Card, quirks: Quirks, server: str | None) -> Model:
     """Images are taken for granted where the server does not tell: it refuses them itself if it cannot see."""
     meta = card.meta or _Meta()
     sees = card.architecture is None or "image" in card.architecture.input_modalities
@@ -197,6 +276,6 @@ def _model(card: _Card, quirks: Quirks) -> Model:
         created=int(card.created) if isinstance(card.created, int | float) else 0,
         owned_by=card.owned_by or "upstream",
         context_tokens=card.max_model_len or meta.n_ctx or meta.n_ctx_train,
-        images=sees and (quirks is not LLAMA_CPP or card.architecture is not None),
+        images=sees and (server != "llama.cpp" or card.architecture is not None),
         continues_text=quirks.continues_text,
     )

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 
+from antiphon.engines.http_proxy import Proxy, open_tunnel
 from antiphon.engines.http_stream import ConnectionLost, HttpConnection
 from antiphon.errors import EngineUnavailable
 
@@ -11,13 +12,29 @@ MAX_IDLE = 64
 MAX_IDLE_S = 30.0
 
 
-class HttpPool:
-    """Connects to `host` and `port`, over TLS if a context is given, and keeps up to MAX_IDLE connections for reuse."""
+class Unreachable(EngineUnavailable):
+    """There is no connection: nothing has been sent."""
 
-    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None, *, connect_timeout_s: float) -> None:
+
+class HttpPool:
+    """Connects to `host` and `port`, over TLS if a context is given, and keeps up to MAX_IDLE connections for reuse.
+
+    `proxy` stands in between: with TLS as a tunnel, without as the one that the requests are sent to.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None,
+        *,
+        connect_timeout_s: float,
+        proxy: Proxy | None = None,
+    ) -> None:
         self._host = host
         self._port = port
         self._tls = tls
+        self._proxy = proxy
         self._connect_timeout_s = connect_timeout_s
         self._idle: list[tuple[HttpConnection, float]] = []
         self._open: set[HttpConnection] = set()
@@ -58,21 +75,27 @@ class HttpPool:
     async def _connect(self) -> HttpConnection:
         if self._closed:
             raise EngineUnavailable("The engine is closed.")
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._connect_timeout_s):
-                _, connection = await loop.create_connection(
-                    lambda: HttpConnection(self._freed), self._host, self._port, ssl=self._tls
-                )
+                connection = await self._reach()
         except TimeoutError:
-            raise EngineUnavailable(
-                f"The engine did not accept a connection within {self._connect_timeout_s:g} s."
-            ) from None
+            raise Unreachable(f"The engine did not accept a connection within {self._connect_timeout_s:g} s.") from None
         except ssl.SSLCertVerificationError:
-            raise EngineUnavailable("The engine's TLS certificate cannot be verified.") from None
+            raise Unreachable("The engine's TLS certificate cannot be verified.") from None
         except OSError:  # refused, unresolvable, unreachable, or another TLS failure
-            raise EngineUnavailable("The engine cannot be reached.") from None
+            raise Unreachable("The engine cannot be reached.") from None
         self._open.add(connection)
+        return connection
+
+    async def _reach(self) -> HttpConnection:
+        def make() -> HttpConnection:
+            return HttpConnection(self._freed)
+
+        proxy = self._proxy
+        if proxy is not None and self._tls is not None:
+            return await open_tunnel(proxy, self._host, self._port, self._tls, make)
+        host, port = (self._host, self._port) if proxy is None else (proxy.host, proxy.port)
+        _, connection = await asyncio.get_running_loop().create_connection(make, host, port, ssl=self._tls)
         return connection
 
     def _freed(self, connection: HttpConnection) -> None:

@@ -33,6 +33,15 @@ class ItemList(Struct, frozen=True, tag_field="object", tag="list"):
     has_more: bool
 
 
+class Capabilities(Struct, frozen=True):
+    """What a model takes and does; None where its server does not tell."""
+
+    context_tokens: int | None
+    images: bool
+    reasoning: bool | None
+    tools: bool | None
+
+
 class ModelCard(Struct, frozen=True, tag_field="object", tag="model"):
     """A model that is served. `max_model_len` is its context in tokens, None where that is unknown."""
 
@@ -40,6 +49,8 @@ class ModelCard(Struct, frozen=True, tag_field="object", tag="model"):
     created: int
     owned_by: str
     max_model_len: int | None
+    aliases: tuple[str, ...]
+    capabilities: Capabilities
 
 
 class ModelList(Struct, frozen=True, tag_field="object", tag="list"):

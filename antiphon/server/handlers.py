@@ -2,9 +2,11 @@
 
 import asyncio
 
+from msgspec.structs import replace
+
 from antiphon.errors import EngineUnavailable, InvalidRequest
 from antiphon.ports import Model
-from antiphon.server.answers import Deleted, Health, ModelCard, ModelList, OutputsTaken
+from antiphon.server.answers import Capabilities, Deleted, Health, ModelCard, ModelList, OutputsTaken
 from antiphon.server.arrival import DIALECT
 from antiphon.server.azure import at_deployment
 from antiphon.server.exchange import ClientGone, Exchange
@@ -44,7 +46,10 @@ class Handlers:
             exchange.request_id = agreed_request_id(request.extras.request_id, exchange.header(REQUEST_ID_HEADER))
         self._check_dialect(exchange)
         request = at_deployment(request, exchange.deployment)
-        run = await self._service.create(request, exchange.caller, body=body, manner=exchange.manner)
+        caller = exchange.caller
+        if self._service.options.forward_credentials:
+            caller = replace(caller, credentials=exchange.header(b"authorization"))
+        run = await self._service.create(request, caller, body=body, manner=exchange.manner)
         if request.stream:
             await self._stream(exchange, Following.live(run, -1, self._service.options.heartbeat_s))
         elif request.background:
@@ -100,10 +105,11 @@ class Handlers:
         await exchange.answer(200, item_list(page, projection))
 
     async def list_models(self, exchange: Exchange) -> None:
-        await exchange.answer_json(ModelList(tuple(map(_model_card, self._service.models()))))
+        await exchange.answer_json(ModelList(tuple(map(_model_card, self._service.catalog.models(exchange.tenant)))))
 
     async def get_model(self, exchange: Exchange) -> None:
-        await exchange.answer_json(_model_card(self._service.model(exchange.path_params["model_id"])))
+        model = self._service.catalog.model(exchange.path_params["model_id"], exchange.tenant)
+        await exchange.answer_json(_model_card(model))
 
     async def health(self, exchange: Exchange) -> None:
         await exchange.answer_json(Health())
@@ -144,4 +150,5 @@ async def _answer_at_end(exchange: Exchange, run: Run) -> None:
 
 
 def _model_card(model: Model) -> ModelCard:
-    return ModelCard(model.id, model.created, model.owned_by, model.context_tokens)
+    can = Capabilities(model.context_tokens, model.images, model.reasoning, model.tools)
+    return ModelCard(model.id, model.created, model.owned_by, model.context_tokens, tuple(model.aliases), can)

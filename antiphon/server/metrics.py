@@ -5,7 +5,7 @@ client wrote: routes are templates, methods those of HTTP.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
 
+from antiphon.ports import UpstreamFigures
 from antiphon.service.figures import KINDS, Distribution, Figures, Kind
 from antiphon.service.responses import Responses
 from antiphon.service.sessions import SESSION_STATES, Sessions
@@ -23,6 +24,7 @@ UNMATCHED = "unmatched"
 CLIENT_GONE = 499
 """The status of requests whose client left before it was answered."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+BREAKER_STATES = ("closed", "open", "half_open")
 ENDINGS = ("completed", "incomplete", "failed", "cancelled")
 
 
@@ -61,6 +63,33 @@ class Metrics:
         for labels, count in sorted(self._requests.items()):
             requests.add_metric(labels, count)
         yield requests
+        yield from _upstreams(self._service.upstreams())
+
+
+def _upstreams(servers: Sequence[UpstreamFigures]) -> Iterator[Metric]:
+    labels = ("upstream", "server")
+    healthy = GaugeMetricFamily("antiphon_upstream_healthy", "Whether a model server is up (1) or down.", labels=labels)
+    in_flight = GaugeMetricFamily("antiphon_upstream_in_flight", "Generations at a model server.", labels=labels)
+    state = GaugeMetricFamily(
+        "antiphon_upstream_breaker", "1 for the state that a breaker is in, else 0.", labels=(*labels, "state")
+    )
+    asked = CounterMetricFamily("antiphon_upstream_requests", "Generations asked of a model server.", labels=labels)
+    failed = CounterMetricFamily("antiphon_upstream_failures", "Those that it failed.", labels=labels)
+    retried = CounterMetricFamily(
+        "antiphon_upstream_retries",
+        "Those that another server was asked for before.",
+        labels=labels,
+    )
+    for each in servers:
+        place = (each.upstream, each.server)
+        healthy.add_metric(place, each.is_healthy)
+        in_flight.add_metric(place, each.in_flight)
+        for one in BREAKER_STATES:
+            state.add_metric((*place, one), one == each.breaker)
+        asked.add_metric(place, each.requests)
+        failed.add_metric(place, each.failures)
+        retried.add_metric(place, each.retries)
+    yield from (healthy, in_flight, state, asked, failed, retried)
 
 
 def _sessions(sessions: Sessions) -> Iterator[Metric]:

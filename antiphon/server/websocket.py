@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
+from msgspec.structs import replace
 from starlette.types import Receive, Scope, Send
 
 from antiphon.errors import AntiphonError, InvalidRequest, NotFound, Unauthorized, UpgradeRequired
@@ -38,7 +39,10 @@ class Sockets:
         await send({"type": "websocket.accept", "headers": arrival.reply.lines()})
         channel = Channel(receive, send, send_deadline_s=self._options.send_deadline_s)
         origin = SocketOrigin(manner=arrival.manner, deployment=deployment, error_style=arrival.error_style)
-        await SocketConnection(self._service, channel, self._options, origin).serve()
+        connection = SocketConnection(self._service, channel, self._options, origin)
+        if self._service.options.forward_credentials:
+            connection.caller = replace(connection.caller, credentials=headers.get(b"authorization"))
+        await connection.serve()
 
     def _check(self, scope: Scope, headers: Mapping[bytes, str], arrival: Arrival) -> str | None:
         """The deployment that the path names. Raises: AntiphonError for a connection that is not to be."""

@@ -6,7 +6,10 @@ from antiphon.core.tiers import Tiers
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """`retention_s` None keeps responses for ever. `default_model` serves requests that name none."""
+    """`retention_s` None keeps responses for ever. `default_model` serves requests that name none.
+
+    `forward_credentials`: engines may be shown what the client showed us.
+    """
 
     default_model: str | None = None
     dialect: str = "openai"
@@ -30,3 +33,4 @@ class Options(Struct, frozen=True, kw_only=True):
     check_events: bool = False
     max_image_bytes: int = 20 * 2**20
     max_file_bytes: int = 32 * 2**20
+    forward_credentials: bool = False

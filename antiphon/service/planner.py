@@ -10,9 +10,10 @@ from antiphon.core import conversation
 from antiphon.core.draft import draft_response
 from antiphon.core.reasoning_families import family_of
 from antiphon.core.toolbox import Toolbox, added_tools, found_tools, open_toolbox
-from antiphon.errors import EngineError, InvalidRequest, NotFound, PreviousResponseNotFound
+from antiphon.errors import EngineError, InvalidRequest, PreviousResponseNotFound
 from antiphon.ports import AbandonedRun, Documents, Engine, Fetcher, Grammars, Model, ResponseStore, Turn
 from antiphon.service.cache_salt import Salter
+from antiphon.service.catalog import Catalog
 from antiphon.service.grammars import check_grammars
 from antiphon.service.manner import Manner
 from antiphon.service.media import Media, MediaLimits
@@ -56,7 +57,7 @@ class Planner:
         grammars: Grammars | None = None,
         fetcher: Fetcher | None = None,
     ) -> None:
-        self._engine = engine
+        self.catalog = Catalog(engine, options.default_model)
         self._store = store
         self._options = options
         self._clock = clock
@@ -66,28 +67,6 @@ class Planner:
         self._grammars = grammars
         limits = MediaLimits(max_image_bytes=options.max_image_bytes, max_file_bytes=options.max_file_bytes)
         self._media = Media(limits, documents, fetcher)
-
-    def model(self, model_id: str) -> Model:
-        """Raises: NotFound."""
-        for model in self._engine.models():
-            if model.id == model_id:
-                return model
-        raise NotFound(
-            f"The model '{model_id}' does not exist or you do not have access to it.",
-            param="model",
-            code="model_not_found",
-        )
-
-    def _choose_model(self, name: str | None) -> Model:
-        name = name or self._options.default_model
-        if name is not None:
-            return self.model(name)
-        models = self._engine.models()
-        if len(models) != 1:
-            raise InvalidRequest(
-                "Missing required parameter: 'model'.", param="model", code="missing_required_parameter"
-            )
-        return models[0]
 
     def dialect(self, name: str | None) -> Dialect:
         """Raises: InvalidRequest for a name that is no dialect's."""
@@ -106,7 +85,7 @@ class Planner:
     ) -> Work:
         """Resolve all that a request names. Raises: ClientError."""
         dialect = self.dialect(manner.dialect)
-        model = self._choose_model(request.model)
+        model = self.catalog.choose(request.model, tenant)
         own = await own_items(request.input, tenant, self._store, self._ids)
         stored = self._options.store_enabled and (manner.force_store or request.store is not False)
         await check_grammars(request.tools, own, self._grammars)
@@ -116,7 +95,8 @@ class Planner:
         removed += left_out
         toolbox = _toolbox(request, items)
         tier = self._options.tiers.choose(request.service_tier)
-        base = draft_response(request, self._ids("resp"), int(self._clock()), model.id, stored=stored, tier=tier)
+        name = request.model or model.id  # an alias is echoed as it was asked for
+        base = draft_response(request, self._ids("resp"), int(self._clock()), name, stored=stored, tier=tier)
         if manner.azure:
             base = replace(base, content_filters=Raw(b"[]"))
         return Work(
@@ -129,10 +109,11 @@ class Planner:
             reasoning_family=self._reasoning_family(model),
             cache_salt=self._cache_salt(tenant, request),
             dialect=self._worded(dialect, request),
+            session=_session(request, past, base.id),
         )
 
     def _reasoning_family(self, model: Model) -> str:
-        return model.reasoning_family or self._options.reasoning_family or family_of(model.id)
+        return model.reasoning_family or self._options.reasoning_family or family_of(model.served_as or model.id)
 
     def _cache_salt(self, tenant: str, request: CreateResponse) -> str | None:
         return self._salter.salt(tenant, request.prompt_cache_key) if self._salter is not None else None
@@ -166,7 +147,7 @@ class Planner:
         if abandoned.request is None:
             raise EngineError("The server stopped before the response was complete.")
         request = decode_create(abandoned.request)
-        model = self._choose_model(request.model or base.model)
+        model = self.catalog.choose(request.model or base.model, abandoned.tenant)
         *past, own = past_turns(await self._store.chain(abandoned.tenant, abandoned.id))
         history = conversation.assemble(past, own.items)
         readable = await self._media.read(history, len(own.items), model)
@@ -182,11 +163,17 @@ class Planner:
             reasoning_family=self._reasoning_family(model),
             cache_salt=self._cache_salt(abandoned.tenant, request),
             dialect=dialect,
+            session=_session(request, past, base.id),
         )
 
 
 def _toolbox(request: CreateResponse, items: Sequence[Item]) -> Toolbox:
     return open_toolbox((*request.tools, *added_tools(items)), request.tool_choice, found=found_tools(items))
+
+
+def _session(request: CreateResponse, past: Sequence[conversation.PastTurn], response_id: str) -> str:
+    place = request.conversation
+    return conversation.session_of(past, response_id) if place is None else place.id
 
 
 def no_work(base: Response, dialect: Dialect) -> Work:
@@ -200,7 +187,9 @@ def past_turns(turns: Sequence[Turn]) -> list[conversation.PastTurn]:
     """Stored turns as the conversation's core takes them."""
     return [
         conversation.PastTurn(
-            tuple(decode_item(body) for body in (*turn.input, *turn.output)), cut=turn.status == "incomplete"
+            tuple(decode_item(body) for body in (*turn.input, *turn.output)),
+            turn.status == "incomplete",
+            turn.response_id,
         )
         for turn in turns
     ]

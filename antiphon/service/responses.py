@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from antiphon.core import conversation, validate
 from antiphon.core.ledger import Delivery
@@ -31,13 +32,15 @@ from antiphon.ports import (
     Grammars,
     ItemPage,
     Lease,
-    Model,
+    ReportsUpstreams,
     ResponseStore,
     StoredResponse,
+    UpstreamFigures,
 )
 from antiphon.service.admission import BackgroundSlots
 from antiphon.service.cache_salt import Salter
 from antiphon.service.caller import Caller
+from antiphon.service.catalog import Catalog
 from antiphon.service.conversations import Conversations, check_new
 from antiphon.service.figures import Figures
 from antiphon.service.grammars import GrammarWatch
@@ -207,12 +210,14 @@ class Responses:
 
     # -- models
 
-    def models(self) -> Sequence[Model]:
-        return self._engine.models()
+    @property
+    def catalog(self) -> Catalog:
+        """The models and their names."""
+        return self._planner.catalog
 
-    def model(self, model_id: str) -> Model:
-        """Raises: NotFound."""
-        return self._planner.model(model_id)
+    def upstreams(self) -> Sequence[UpstreamFigures]:
+        """The figures of the servers behind the engine, if there are any."""
+        return self._engine.upstreams() if isinstance(self._engine, ReportsUpstreams) else ()
 
     def dialect(self, name: str | None) -> Dialect:
         """The dialect of that name, or the server's own. Raises: InvalidRequest."""
@@ -246,6 +251,8 @@ class Responses:
         with self.sessions.room(), self._slots.place() if request.background else nullcontext():
             origin = await self._origin(request, tenant, recall)
             work = await self._planner.plan(request, tenant, origin.turns, manner)
+            if self.options.forward_credentials:
+                work = replace(work, credentials=caller.credentials)
             if origin.place is not None:
                 check_new(origin.turns[0], work.own)
             generation = await self._first_generation(work, generate=generate)
@@ -256,7 +263,7 @@ class Responses:
                 launching.add_done_callback(_cancel_launched)
                 raise
         if recall is not None:
-            run.history = (*origin.turns, conversation.PastTurn(work.own))
+            run.history = (*origin.turns, conversation.PastTurn(work.own, response_id=work.base.id))
         return run
 
     async def _origin(self, request: CreateResponse, tenant: str, recall: Recall | None) -> Origin:

@@ -136,7 +136,7 @@ class Run:
             return ()
         *past, own = self.history
         response = self.response
-        return (*past, PastTurn((*own.items, *response.output), cut=response.status == "incomplete"))
+        return (*past, PastTurn((*own.items, *response.output), response.status == "incomplete", response.id))
 
     def start(self, *, folded: Fold | None = None, failure: AntiphonError | None = None) -> asyncio.Task[None]:
         """Log the first events and begin to work; the returned task ends with the run.

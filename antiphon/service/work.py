@@ -36,7 +36,10 @@ class NoGeneration:
 
 
 class Work(Struct, frozen=True, kw_only=True):
-    """One request, checked and resolved. `own` are its input items; `items` is the conversation up to and with them."""
+    """One request, checked and resolved. `own` are its input items; `items` is the conversation up to and with them.
+
+    `session` names the chain or conversation; `credentials` are the client's, where the engine may be shown them.
+    """
 
     base: Response
     request: CreateResponse
@@ -47,6 +50,8 @@ class Work(Struct, frozen=True, kw_only=True):
     reasoning_family: str = GENERIC
     cache_salt: str | None = None
     dialect: Dialect = OPENAI
+    session: str | None = None
+    credentials: str | None = None
 
     @property
     def priority(self) -> int | None:
@@ -84,6 +89,8 @@ class Work(Struct, frozen=True, kw_only=True):
             priority=self.priority,
             reasoning_effort=asked.effort,
             template_kwargs=asked.template_kwargs,
+            session=self.session,
+            credentials=self.credentials,
             **chat_options(left),
         )
 

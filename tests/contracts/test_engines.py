@@ -22,6 +22,7 @@ CONTEXT_TOKENS = 4096
 ABILITIES = {
     "scripted": Abilities(model="scripted", context_tokens=CONTEXT_TOKENS, scripted=True),
     "chat_http": Abilities(model="scripted", context_tokens=CONTEXT_TOKENS, scripted=True, counts_first=False),
+    "router": Abilities(model="mine", context_tokens=CONTEXT_TOKENS, scripted=True),
     "embedded": Abilities(model="builtin", context_tokens=0, bound_s=240),
 }
 PAIRS = [
@@ -68,7 +69,7 @@ class Subjects:
 
 @contextmanager
 def _start(name: str) -> Iterator[Subject]:
-    kinds = {"scripted": _scripted, "chat_http": _chat_http, "embedded": _embedded}
+    kinds = {"scripted": _scripted, "chat_http": _chat_http, "router": _router, "embedded": _embedded}
     with asyncio.Runner() as runner, kinds[name](ABILITIES[name]) as (engine, able):
         runner.run(engine.start())
         if not able.context_tokens:
@@ -90,6 +91,15 @@ def _chat_http(able: Abilities) -> Iterator[tuple[Engine, Abilities]]:
     served = ScriptedEngine(context_tokens=CONTEXT_TOKENS)
     with serve_chat(served) as url:
         yield ChatHttpEngine([url]), replace(able, running=lambda: served.running)
+
+
+@contextmanager
+def _router(able: Abilities) -> Iterator[tuple[Engine, Abilities]]:
+    from antiphon.engines.router import EngineRouter, Route
+
+    served = ScriptedEngine(context_tokens=CONTEXT_TOKENS)
+    routes = [Route(name="mine", engine="a", fallback=("other",)), Route(name="other", engine="a")]
+    yield EngineRouter({"a": served}, routes), replace(able, running=lambda: served.running)
 
 
 @contextmanager

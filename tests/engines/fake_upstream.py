@@ -127,11 +127,12 @@ async def hello(exchange: Exchange) -> None:
 
 
 class FakeUpstream:
-    """Answers `/models` with `cards` and everything else by `script`; `posts` are the requests of the latter."""
+    """Answers `/models` with `cards`, other GETs by `pages`, and POSTs, which it keeps in `posts`, by `script`."""
 
     def __init__(self, script: Script = hello, cards: Sequence[dict[str, Any]] = ({"id": "m", "owned_by": "test"},)):
         self.script = script
         self.cards = cards
+        self.pages: dict[str, object] = {}
         self.posts: list[Exchange] = []
         self.gets = 0
         self.connections = 0
@@ -182,6 +183,9 @@ class FakeUpstream:
             if path.endswith("/models"):
                 self.gets += 1
                 await exchange.refuse(200, {"object": "list", "data": list(self.cards)})
+            elif method == "GET":
+                found = path in self.pages
+                await exchange.refuse(200 if found else 404, self.pages.get(path, {}))
             else:
                 self.posts.append(exchange)
                 await self.script(exchange)

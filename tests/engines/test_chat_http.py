@@ -98,7 +98,7 @@ async def test_the_connection_is_used_again_although_the_body_ends_after_the_ans
         await engine.start()
         for _ in range(5):
             assert await collect(engine) == HELLO
-            await until(lambda: engine._upstreams[0]._pool._idle)
+            await until(lambda: engine._pool.servers[0]._pool._idle)
         await engine.close()
     assert fake.connections == 1
 
@@ -203,7 +203,7 @@ async def test_close_ends_the_stream_and_hangs_up_on_the_server() -> None:
         await generation.close()
         assert await asyncio.wait_for(rest, BOUND_S) is None
         await asyncio.wait_for(fake.posts[0].gone.wait(), BOUND_S)
-        assert engine._upstreams[0].load == 0
+        assert engine._pool.servers[0].load == 0
         await engine.close()
 
 

@@ -20,7 +20,8 @@ from antiphon.core.deltas import (
     Usage,
 )
 from antiphon.engines.chat_chunks import ChunkParser
-from antiphon.errors import ContextLengthExceeded, EngineError, EngineUnavailable, InvalidRequest
+from antiphon.engines.chat_errors import EngineBusy
+from antiphon.errors import ContextLengthExceeded, EngineError, InvalidRequest
 from tests.engines.fake_upstream import DONE, piece, sse, usage
 
 
@@ -250,7 +251,7 @@ def test_only_the_likeliest_tokens_asked_for_are_kept() -> None:
     [
         ({"message": "Context size has been exceeded.", "code": 500}, ContextLengthExceeded),
         ({"message": "bad", "code": 400}, InvalidRequest),
-        ({"message": "busy", "code": 503}, EngineUnavailable),
+        ({"message": "busy", "code": 503}, EngineBusy),
         ({"message": "EngineCore encountered an issue.", "type": "InternalServerError", "code": 500}, EngineError),
         ({"deep": [[[]]]}, EngineError),
     ],

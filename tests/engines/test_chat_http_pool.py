@@ -47,7 +47,7 @@ async def test_what_one_server_cannot_take_goes_to_the_other(fault: Script) -> N
         engine = ChatHttpEngine([one.url, two.url])
         for _ in range(4):
             assert await collect(engine) == HELLO
-        assert [upstream.load for upstream in engine._upstreams] == [0, 0]
+        assert [upstream.load for upstream in engine._pool.servers] == [0, 0]
         await engine.close()
     assert one.posts
 
