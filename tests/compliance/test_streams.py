@@ -17,6 +17,8 @@ EVERYTHING = "[[think:hm]][[say:one two]][[call:f {}]]"
 TERMINAL = ("response.completed", "response.incomplete", "response.failed")
 CUSTOM = {"type": "custom", "name": "patch"}
 
+COMMAND = {"input": '[[call:shell {"commands":["ls"]}]]', "tools": [{"type": "shell"}]}
+
 # event: what makes the scripted engine send it
 SCRIPTS: dict[str, dict[str, Any]] = {
     "response.failed": {"input": "[[say:a]][[fail:server_error]]"},
@@ -27,6 +29,7 @@ SCRIPTS: dict[str, dict[str, Any]] = {
     "response.custom_tool_call_input.delta": {"input": "patch", "tools": [CUSTOM], "tool_choice": "required"},
     "response.custom_tool_call_input.done": {"input": "patch", "tools": [CUSTOM], "tool_choice": "required"},
     "response.queued": {"input": "hi", "background": True},
+    **{f"response.shell_call_command.{each}": COMMAND for each in ("added", "delta", "done")},
 }
 ELSEWHERE = ("keepalive",)  # sent by the connection
 

@@ -10,6 +10,7 @@ from tests.openapi_schema import validate_event, validate_item
 
 pytestmark = pytest.mark.compliance
 
+GIF = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 SHORT: dict[str, Any] = {"max_output_tokens": 16, "store": False}
 SHELL = {"type": "shell", "environment": {"type": "local"}}
 OWN: list[tuple[dict[str, Any], str, str, dict[str, Any]]] = [
@@ -30,7 +31,7 @@ OWN: list[tuple[dict[str, Any], str, str, dict[str, Any]]] = [
         {"type": "computer"},
         'computer {"actions":[{"type":"screenshot"}]}',
         "computer_call",
-        {"output": {"type": "computer_screenshot", "image_url": "https://x.example/a.png"}},
+        {"output": {"type": "computer_screenshot", "image_url": GIF}},
     ),
 ]
 LEFT_OUT: list[dict[str, Any]] = [
@@ -135,7 +136,7 @@ def test_an_asynchronous_call_is_answered_later(scripted: Api) -> None:
 @pytest.mark.spec_line("tools.outputs")
 def test_an_output_may_be_a_list(scripted: Api) -> None:
     first = scripted.create(input="[[call:f {}]]", tools=[FUNCTION])
-    parts = [{"type": "input_text", "text": "seen"}, {"type": "input_image", "image_url": "https://x.example/a.png"}]
+    parts = [{"type": "input_text", "text": "seen"}, {"type": "input_image", "image_url": GIF}]
     given = {"type": "function_call_output", "call_id": first["output"][0]["call_id"], "output": parts}
     second = scripted.create(input=[given], previous_response_id=first["id"])
     assert "seen" in second["output"][0]["content"][0]["text"]
@@ -154,7 +155,7 @@ def test_what_hosted_tools_found_is_shown_on_request(scripted: Api) -> None:
         {
             "type": "computer_call_output",
             "call_id": "c1",
-            "output": {"type": "computer_screenshot", "image_url": "https://x.example/a.png"},
+            "output": {"type": "computer_screenshot", "image_url": GIF},
         },
     ]
     items[1]["action"]["sources"] = [source]
