@@ -4,7 +4,7 @@ Adapters live in `engines/` and `stores/`, see this module and what lies below i
 Every port has a contract test-suite in `tests/contracts/` that each of its adapters passes.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -53,6 +53,20 @@ class Generation(Protocol):
 
     async def close(self) -> None:
         """Release whatever is held, aborting what runs. May be called at any time, and twice."""
+        ...
+
+
+HandTo = Callable[[Callable[[Sequence[Delta]], None]], None]
+
+
+class EagerGeneration(Generation, Protocol):
+    """A generation that can hand deltas on from within the callback that read them, which saves a task switch."""
+
+    def hand_to(self, take: Callable[[Sequence[Delta]], None]) -> None:
+        """Hand what comes while a consumer of `deltas` waits to `take` instead; `deltas` yields the rest, in order.
+
+        `take` runs in the event loop, outside of any task. What it raises, `deltas` raises.
+        """
         ...
 
 

@@ -3,13 +3,14 @@
 Rules
 - A task opens it: it asks one upstream after the other until one accepts. That is done again when an upstream hangs up
   before its first token, for nothing has been given to anybody then.
-- `deltas` then reads: one wake-up, one parse, one yield for all that has gathered.
+- `deltas` then reads: one wake-up, one parse, one yield for all that has gathered. Once it waits, an eager consumer is
+  handed plain deltas by the connection's own callback; whatever else happens wakes `deltas`.
 - The connection goes back to its pool when the finish is known, before it is yielded; any other way out closes it, and
   that makes a server abort.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from msgspec import Struct
 
@@ -53,6 +54,8 @@ class ChatGeneration:
         self._started = False
         self._finishing = False
         self._closed = False
+        self._take: Callable[[Sequence[Delta]], None] | None = None
+        self._broken: BaseException | None = None  # what `take` raised
         self._parser = self._new_parser(GENERIC)
 
     def _new_parser(self, quirks: Quirks) -> ChunkParser:
@@ -110,6 +113,10 @@ class ChatGeneration:
 
     # -- generating
 
+    def hand_to(self, take: Callable[[Sequence[Delta]], None]) -> None:
+        """Hand what comes while a consumer of `deltas` waits to `take` instead."""
+        self._take = take
+
     async def deltas(self) -> AsyncIterator[Sequence[Delta]]:
         """All deltas, as many at a time as one wake-up gave; after `close` it ends without a `Finish`.
 
@@ -129,16 +136,17 @@ class ChatGeneration:
                     batch = self._end(connection)
                 else:
                     self._allow_silence()
+                    connection.eager = self._read_eagerly if self._take is not None else None
                     await connection.arrival()
+                    if self._broken is not None:
+                        raise self._broken
                     if self._closed:
                         return
                     continue
                 if parser.done:
                     self._let_go()
                 if batch:
-                    if not self._started:
-                        self._started = True
-                        self._attempts.succeeded()
+                    self._note_start()
                     yield batch
                 if parser.failure is not None:
                     if self._started or not isinstance(parser.failure, EngineError):
@@ -149,11 +157,38 @@ class ChatGeneration:
             if not self._closed or _is_cancelled():
                 raise
         except AntiphonError as error:
+            if error is self._broken:
+                raise
             if not self._closed:
                 self._attempts.failed(error)
                 raise
         finally:
             self._let_go()
+
+    def _note_start(self) -> None:
+        if not self._started:
+            self._started = True
+            self._attempts.succeeded()
+
+    def _read_eagerly(self) -> bool:
+        """Hand on what has arrived. False: the consumer of `deltas` has to look."""
+        connection, take, parser = self._connection, self._take, self._parser
+        if connection is None or take is None or connection.ended:
+            return False
+        batch = parser.feed(connection.take())
+        if parser.done:
+            self._let_go()
+        if batch:
+            self._note_start()
+            try:
+                take(batch)
+            except BaseException as error:  # it belongs to whoever consumes `deltas`
+                self._broken = error
+                return False
+        if parser.finishing or parser.failure is not None:
+            return False
+        self._allow_silence()
+        return True
 
     async def close(self) -> None:
         """Abort what runs. Does nothing after the end."""

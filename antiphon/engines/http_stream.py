@@ -4,7 +4,8 @@ Rules
 - One exchange at a time: `send`, then the head, then the body until `ended`; afterwards the connection is idle
   again and may be used for the next exchange if `reusable`.
 - The protocol only gathers. Whoever reads takes everything that has gathered (`take`) and otherwise waits for
-  `arrival`, so that a read costs one wake-up however many chunks it held.
+  `arrival`, so that a read costs one wake-up however many chunks it held. An `eager` reader is called before it is
+  woken, and stays asleep if it could deal with all there was.
 - More than MAX_GATHERED_BYTES that nobody takes stop the reading from the socket until they are taken.
 - A failure never hides what came before it: what has gathered can be taken, then `ended` is true and `failure` set.
 """
@@ -38,12 +39,14 @@ class HttpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._drain_timer: asyncio.TimerHandle | None = None
+        self.eager: Callable[[], bool] | None = None
         self.lost = False
         self.exchanges = 0
         self._reset()
 
     def _reset(self) -> None:
         self._parser: HttpResponseParser | None = None
+        self.eager = None
         self._gathered: list[bytes] = []
         self._gathered_bytes = 0
         self._head_bytes = 0
@@ -220,7 +223,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _wake(self) -> None:
         waiter = self._waiter
-        if waiter is not None and not waiter.done():
+        if waiter is not None and not waiter.done() and (self.eager is None or not self.eager()):
             waiter.set_result(None)
 
     def _pause(self) -> None:

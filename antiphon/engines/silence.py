@@ -12,13 +12,14 @@ class Silence:
         self._broken = broken
         self._until = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
 
     def allow(self, until: float) -> None:
         """Silence is fine until this moment of the loop's clock."""
         self._until = until
-        if self._timer is None or self._timer.when() > until:
+        if self._timer is None or self._timer_at > until:
             self.stop()
-            self._timer = self._loop.call_at(until, self._look)
+            self._set(until)
 
     def stop(self) -> None:
         """Watch no longer."""
@@ -29,6 +30,10 @@ class Silence:
     def _look(self) -> None:
         self._timer = None
         if self._loop.time() < self._until:
-            self._timer = self._loop.call_at(self._until, self._look)
+            self._set(self._until)
         else:
             self._broken()
+
+    def _set(self, at: float) -> None:
+        self._timer_at = at
+        self._timer = self._loop.call_at(at, self._look)

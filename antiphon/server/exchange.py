@@ -1,6 +1,6 @@
 """One HTTP request and its answer, as handlers see them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -9,6 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 from antiphon.errors import AntiphonError, InvalidRequest, PayloadTooLarge
 from antiphon.server.arrival import Arrival
 from antiphon.server.cors import Header
+from antiphon.server.direct import direct_write
 from antiphon.server.error_answers import envelope, retry_headers
 from antiphon.server.media_types import check_body_form
 from antiphon.service.caller import ANYBODY
@@ -125,6 +126,11 @@ class Exchange:
                 "headers": [(b"content-type", content_type), *headers, *self.reply.lines()],
             }
         )
+
+    @property
+    def direct_write(self) -> Callable[[bytes], bool] | None:
+        """What writes a piece of the body without a task, if the server lets us: False means `write` has to do it."""
+        return direct_write(self._send)
 
     async def write(self, body: bytes, *, more: bool) -> None:
         message: Message = {"type": "http.response.body", "body": body, "more_body": more}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from antiphon.core.encode import payload_type
 from antiphon.server.exchange import Exchange
-from antiphon.service.log import Reader
+from antiphon.service.log import LogReader, Reader
 from antiphon.service.responses import Following
 
 CONTENT_TYPE = b"text/event-stream; charset=utf-8"
@@ -57,10 +57,23 @@ async def stream_log(exchange: Exchange, following: Following, *, done_marker: b
 async def _send_events(
     exchange: Exchange, reader: Reader, heartbeat: Callable[[int], bytes], sending: "SendDeadline"
 ) -> None:
+    if isinstance(reader, LogReader):
+        reader.eager = _eagerly(exchange.direct_write)
     while (payloads := await reader.read()) is not None:
         sending.begin()
         await exchange.write(_frames(payloads) or heartbeat(reader.position - 1), more=True)
         sending.end()
+
+
+def _eagerly(write: Callable[[bytes], bool] | None) -> Callable[[Sequence[bytes]], bool] | None:
+    """What sends payloads from within the callback that brought them."""
+    if write is None:
+        return None
+
+    def send(payloads: Sequence[bytes]) -> bool:
+        return write(_frames(payloads))
+
+    return send
 
 
 class SendDeadline:

@@ -2,7 +2,8 @@
 
 The producer never waits for a reader. Payloads keep their numbers: the first one held has number `first`, the event
 numbers are those of its run. What is stored may be trimmed away; a reader that is further behind reads it back from the
-store. Nothing here is a queue: a reader is a position, and waking it is one future.
+store. Nothing here is a queue: a reader is a position, and waking it is one future. A reader that waits at the end of
+the log can take what is new at once, without being woken, if it is `eager`.
 """
 
 import asyncio
@@ -57,7 +58,7 @@ class RunLog:
             return
         self.payloads += payloads
         for reader in self._readers:
-            reader.wake()
+            reader.offer(payloads)
 
     def close(self) -> None:
         """End the log: readers get what is left, then None."""
@@ -110,6 +111,7 @@ class LogReader:
         self._left = False
         self._loop = asyncio.get_running_loop()
         self._silence = Silence(heartbeat_s, self.wake)
+        self.eager: Callable[[Sequence[bytes]], bool] | None = None
 
     @property
     def position(self) -> int:
@@ -137,6 +139,18 @@ class LogReader:
             await self._wait()
         self.leave()
         return None
+
+    def offer(self, payloads: Sequence[bytes]) -> None:
+        """Give new payloads to `eager` if `read` waits for them and nothing else; otherwise, or if it cannot take them
+        now (False), let `read` look."""
+        waiter, eager = self._waiter, self.eager
+        if waiter is None:
+            return
+        is_at_end = self._position + len(payloads) == self._log.next_number
+        if eager is not None and is_at_end and not waiter.done() and eager(payloads):
+            self._take(payloads)
+        else:
+            self.wake()
 
     def wake(self) -> None:
         """Let a waiting `read` look again."""

@@ -23,7 +23,7 @@ from antiphon.core.grammar import Call, Output
 from antiphon.core.output_forms import output_of
 from antiphon.core.stream import ResponseStream
 from antiphon.errors import AntiphonError, EngineError, ServerError, StoreUnavailable
-from antiphon.ports import ConversationHold, Ending, Engine, Generation, Lease, ResponseStore
+from antiphon.ports import ConversationHold, Ending, Engine, Generation, HandTo, Lease, ResponseStore
 from antiphon.service.conversations import appended_items
 from antiphon.service.figures import Figures, kind_of
 from antiphon.service.ids import noise
@@ -262,25 +262,38 @@ class Run:
         return most is not None and 0 < most <= self._stream.spent_tokens
 
     async def _generate(self, generation: Generation) -> None:
+        hand_to: HandTo | None = getattr(generation, "hand_to", None)  # asking a Protocol costs more than a token
+        if hand_to is not None and not self._awaits_outputs:
+            hand_to(self._take)
         async for batch in generation.deltas():
-            self._check_size(batch)
-            if await self._take([clean(delta) for delta in batch]) and not self._has_spoken:
-                self._note_first_output()
-            if self._stream.breach is not None:
-                raise self._stream.breach
+            if self._awaits_outputs:
+                await self._take_expecting(batch)
+            else:
+                self._take(batch)
         if not self._stream.finished and not self._stream.needs:
             raise EngineError("The engine stopped before its answer was complete.")
 
-    async def _take(self, batch: Sequence[Delta]) -> Sequence[Event]:
-        """Say what the engine sent. Outputs of a call are taken before anybody hears that it was made."""
-        events = self._stream.feed(batch)
+    def _take(self, batch: Sequence[Delta]) -> None:
+        """Say what the engine sent. Raises: EngineError when it is too much, or out of order."""
+        self._check_size(batch)
+        self._say(self._stream.feed([clean(delta) for delta in batch]))
+
+    async def _take_expecting(self, batch: Sequence[Delta]) -> None:
+        """As `_take`; outputs of a call are taken before anybody hears that it was made."""
+        self._check_size(batch)
+        events = self._stream.feed([clean(delta) for delta in batch])
         try:
-            if self._awaits_outputs:
-                items = [event.item for event in events if isinstance(event, OutputItemDone)]
-                await self._expect([item.call_id for item in items if isinstance(item, Call)])
+            items = [event.item for event in events if isinstance(event, OutputItemDone)]
+            await self._expect([item.call_id for item in items if isinstance(item, Call)])
         finally:
-            self._emit(events)
-        return events
+            self._say(events)
+
+    def _say(self, events: Sequence[Event]) -> None:
+        self._emit(events)
+        if events and not self._has_spoken:
+            self._note_first_output()
+        if self._stream.breach is not None:
+            raise self._stream.breach
 
     async def _expect(self, call_ids: Sequence[str]) -> None:
         new = [call_id for call_id in call_ids if call_id not in self._expected]

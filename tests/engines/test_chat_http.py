@@ -2,10 +2,11 @@
 
 import asyncio
 import socket
+from collections.abc import Sequence
 
 import pytest
 
-from antiphon.core.deltas import Finish, ReasoningDelta, TextDelta, Usage
+from antiphon.core.deltas import Delta, Finish, ReasoningDelta, TextDelta, Usage
 from antiphon.engines.chat_http import ChatHttpEngine
 from antiphon.errors import EngineError, SetupError
 from tests.engines.fake_upstream import BOUND_S, DONE, LOOPS, Exchange, FakeUpstream, chat, collect, piece, until, usage
@@ -182,6 +183,51 @@ async def test_each_chunk_goes_on_as_soon_as_it_comes() -> None:
             assert batch == [ReasoningDelta(str(number))]
         last.set()
         assert await asyncio.wait_for(anext(batches), BOUND_S) == [Usage(1, 3, 0, 3), Finish("stop")]
+        await engine.close()
+
+
+async def test_an_eager_consumer_gets_the_same_deltas_in_the_same_order() -> None:
+    words = [str(number) for number in range(20)]
+
+    async def speak(exchange: Exchange) -> None:
+        await exchange.head()
+        for word in words:
+            await exchange.send(piece(content=word))
+            await asyncio.sleep(0)
+        await exchange.send(piece("stop"), usage(1, 20), DONE)
+        await exchange.end()
+
+    async with FakeUpstream(speak) as fake:
+        engine = ChatHttpEngine([fake.url])
+        generation, deltas = await engine.prepare(chat()), list[Delta]()
+        handed: list[Delta] = []
+
+        def take(batch: Sequence[Delta]) -> None:
+            handed.extend(batch)
+            deltas.extend(batch)
+
+        generation.hand_to(take)
+        async for batch in generation.deltas():
+            deltas += batch
+        assert deltas == [*(TextDelta(word) for word in words), Usage(1, 20), Finish("stop")]
+        assert handed
+        assert engine._upstreams[0].load == 0
+        await engine.close()
+
+
+async def test_what_an_eager_consumer_raises_ends_the_generation() -> None:
+    def refuse(_: Sequence[Delta]) -> None:
+        raise EngineError("too much")
+
+    async with FakeUpstream(stall) as fake:
+        engine = ChatHttpEngine([fake.url])
+        generation = await engine.prepare(chat())
+        generation.hand_to(refuse)
+        with pytest.raises(EngineError, match="too much"):
+            async with asyncio.timeout(BOUND_S):
+                async for batch in generation.deltas():
+                    refuse(batch)
+        await asyncio.wait_for(fake.posts[0].gone.wait(), BOUND_S)
         await engine.close()
 
 

@@ -154,3 +154,35 @@ async def test_a_reader_that_left_holds_neither_log_nor_timer() -> None:
 
     assert not log._readers
     assert all(reader._silence._timer is None for reader in readers)
+
+
+async def test_an_eager_reader_that_waits_takes_what_is_new_without_being_woken() -> None:
+    log = RunLog()
+    reader, taken = log.reader(), list[bytes]()
+    reader.eager = lambda payloads: taken.extend(payloads) is None
+    log.append([b"0"])
+    assert await soon(reader.read()) == [b"0"]
+    reading = asyncio.ensure_future(reader.read())
+    await until_quiet()
+    log.append([b"1"])
+    log.append([b"2", b"3"])
+
+    assert taken == [b"1", b"2", b"3"]
+    assert reader.position == 4
+    assert not reading.done()
+    log.close()
+    assert await soon(reading) is None
+
+
+async def test_what_an_eager_reader_cannot_take_now_is_read_in_order() -> None:
+    log = RunLog()
+    reader, taken = log.reader(), list[bytes]()
+    reader.eager = lambda payloads: payloads != [b"1"] and taken.extend(payloads) is None
+    reading = asyncio.ensure_future(reader.read())
+    await until_quiet()
+    log.append([b"0"])
+    log.append([b"1"])
+    log.append([b"2"])  # nobody waits any more: it must not overtake
+
+    assert taken == [b"0"]
+    assert await soon(reading) == [b"1", b"2"]
