@@ -219,6 +219,7 @@ class Ending(Struct, frozen=True, kw_only=True):
     """A run's end: the final `head`, its output items, and the last events of its log, the terminal one included.
 
     `appended` goes to the end of the run's conversation, if that still is; an item whose id is there already does not.
+    `had_signals` False: the run kept no request, and expected no outputs of calls.
     """
 
     status: Status
@@ -226,6 +227,7 @@ class Ending(Struct, frozen=True, kw_only=True):
     output: Sequence[StoredItem]
     segment: Segment | None
     appended: Sequence[StoredItem] = ()
+    had_signals: bool = True
 
 
 class StoredResponse(Struct, frozen=True, kw_only=True):

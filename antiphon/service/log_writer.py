@@ -41,8 +41,8 @@ class LogWriter:
         self._flushing = False
         self._task: asyncio.Task[None] | None = None
 
-    def append(self, payloads: Sequence[bytes], *, last: bool = False) -> None:
-        """Add events to the log, now or once they are stored.
+    def append(self, payloads: Sequence[bytes], size: int, *, last: bool = False) -> None:
+        """Add events, of `size` bytes in all, to the log, now or once they are stored.
 
         What is said from the `last` ones on is stored together with the end of the run: by itself it would let another
         process go on from a run whose outcome is known.
@@ -53,8 +53,9 @@ class LogWriter:
         if self._lease is None or not payloads:
             return
         self._unwritten += payloads
-        self._unwritten_bytes += sum(map(len, payloads))
-        self._begin_to_write(self._lease)
+        self._unwritten_bytes += size
+        if self._commit_first or self._flushing or self._unwritten_bytes >= FLUSH_BYTES:
+            self._begin_to_write(self._lease)
 
     def flush(self) -> None:
         """Store what is in memory only, although it is little."""

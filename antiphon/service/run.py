@@ -104,6 +104,7 @@ class Run:
         self._has_waited = False
         self._expected: set[str] = set()
         self._awaits_outputs = bool(work.request.extras.await_tool_outputs)
+        self._has_signals = self._background or self._awaits_outputs
         self._stopped = False
         self._outcome: Cancelled | Failure | Finish | None = None
         self._handed_over = False
@@ -144,6 +145,7 @@ class Run:
         `folded` is the log of an earlier process that the run goes on from; with `failure` it only ends.
         """
         self.figures.started[kind_of(self.response)] += 1
+        self._has_signals |= folded is not None or failure is not None
         if failure is not None:
             self.fail(failure)
         if folded is not None and self._checker is not None:
@@ -275,13 +277,11 @@ class Run:
 
     def _take(self, batch: Sequence[Delta]) -> None:
         """Say what the engine sent. Raises: EngineError when it is too much, or out of order."""
-        self._check_size(batch)
-        self._say(self._stream.feed([clean(delta) for delta in batch]))
+        self._say(self._stream.feed(self._checked(batch)))
 
     async def _take_expecting(self, batch: Sequence[Delta]) -> None:
         """As `_take`; outputs of a call are taken before anybody hears that it was made."""
-        self._check_size(batch)
-        events = self._stream.feed([clean(delta) for delta in batch])
+        events = self._stream.feed(self._checked(batch))
         try:
             items = [event.item for event in events if isinstance(event, OutputItemDone)]
             await self._expect([item.call_id for item in items if isinstance(item, Call)])
@@ -305,16 +305,20 @@ class Run:
         self._has_spoken = True
         self.figures.first_output_s[kind_of(self.response)].add(self._around.clock() - self._began_at)
 
-    def _check_size(self, batch: Sequence[Delta]) -> None:
-        """Raises: EngineError for more than a run or an event may hold."""
+    def _checked(self, batch: Sequence[Delta]) -> Sequence[Delta]:
+        """The batch with clean texts. Raises: EngineError for more than a run or an event may hold."""
         around = self._around
+        is_plain = True
         if self.bytes > around.most_bytes:
             raise EngineError(f"The response is larger than {around.most_bytes} bytes (setting 'max_session_bytes').")
         for delta in batch:
-            if len(getattr(delta, "text", "")) > around.most_event_bytes:
+            text = getattr(delta, "text", "")
+            is_plain = is_plain and text.isascii()
+            if len(text) > around.most_event_bytes:
                 raise EngineError(
                     f"An event is larger than {around.most_event_bytes} bytes (setting 'max_event_bytes')."
                 )
+        return batch if is_plain else [clean(delta) for delta in batch]
 
     async def _await_outputs(self) -> None:
         """Wait until every call has its output; each output is in the log as soon as it is here."""
@@ -352,8 +356,9 @@ class Run:
         if self._checker is not None:
             self._check(self._checker, events)
         payloads = self._encoder.encode(events)
-        self.bytes += sum(map(len, payloads))
-        self._writer.append(payloads, last=self._stream.finished)
+        size = sum(map(len, payloads))
+        self.bytes += size
+        self._writer.append(payloads, size, last=self._stream.finished)
 
     def _check(self, checker: Fold, events: Sequence[Event]) -> None:
         """Raises: IllegalStream, once: the events that tell of it are not checked any more."""
@@ -424,6 +429,7 @@ class Run:
                 output=stored_items(response.output),
                 segment=self._writer.last_segment(payloads),
                 appended=appended,
+                had_signals=self._has_signals,
             )
             return await store.finish(self.lease, ending)
         except StoreUnavailable:

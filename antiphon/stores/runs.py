@@ -101,10 +101,10 @@ def finish_run(connection: sqlite3.Connection, lease: Lease, ending: Ending, seg
     }
     if connection.execute(_SQL["finish"], values).rowcount != 1:
         return False
-    forget_signals(connection, lease.key)
+    if ending.had_signals:
+        forget_signals(connection, lease.key)
     if ending.output:
-        tenant, next_key = connection.execute(_SQL["item_place"], {"key": lease.key}).fetchone()
-        _add_items(connection, next_key, "output", tenant, ending.output)
+        connection.executemany(_SQL["add_output"], [(item.id, item.body, lease.key) for item in ending.output])
     if ending.appended:
         conversations.append_of_run(connection, lease.key, ending.appended)
     return True

@@ -24,12 +24,12 @@ UPDATE responses SET status = :status, head = :head, size = size - length(head) 
     + (SELECT coalesce(sum(length(payloads)), 0) FROM segments WHERE response = :key)
 WHERE key = :key AND fence = :fence AND deleted = 0 AND status IN ('queued', 'in_progress');
 
--- name: item_place
--- The tenant of a response, and the key of its next item.
-SELECT tenant, (
-    SELECT coalesce(max(key) + 1, :key << 24) FROM items WHERE key BETWEEN :key << 24 AND (:key << 24) + 0xffffff
+-- name: add_output
+INSERT INTO items (kind, id, body, tenant, key)
+SELECT 'output', ?, ?, r.tenant, coalesce(
+    (SELECT max(i.key) + 1 FROM items AS i WHERE i.key BETWEEN r.key << 24 AND (r.key << 24) + 0xffffff), r.key << 24
 )
-FROM responses WHERE key = :key;
+FROM responses AS r WHERE r.key = ?;
 
 -- name: add_segment
 INSERT INTO segments (response, first_seq, last_seq, payloads)
