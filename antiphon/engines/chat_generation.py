@@ -178,6 +178,7 @@ class ChatGeneration:
         batch = parser.feed(connection.take())
         if parser.done:
             self._let_go()
+        had_started = self._started
         if batch:
             self._note_start()
             try:
@@ -187,7 +188,10 @@ class ChatGeneration:
                 return False
         if parser.finishing or parser.failure is not None:
             return False
-        self._allow_silence()
+        if had_started:
+            self._silence.until = self._loop.time() + self._patience.idle_timeout_s
+        else:
+            self._allow_silence()
         return True
 
     async def close(self) -> None:

@@ -161,7 +161,9 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._gathered_bytes > MAX_GATHERED_BYTES and not self._paused:
             self._pause()
-        self._wake()
+        waiter = self._waiter  # as `_wake` does it
+        if waiter is not None and not waiter.done() and (self.eager is None or not self.eager()):
+            waiter.set_result(None)
 
     def eof_received(self) -> None:
         """Let the transport close: half an HTTP connection is of no use."""

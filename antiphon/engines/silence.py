@@ -10,13 +10,13 @@ class Silence:
     def __init__(self, broken: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._broken = broken
-        self._until = 0.0
+        self.until = 0.0  # may be moved later at will; `allow` brings it forward too
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
 
     def allow(self, until: float) -> None:
         """Silence is fine until this moment of the loop's clock."""
-        self._until = until
+        self.until = until
         if self._timer is None or self._timer_at > until:
             self.stop()
             self._set(until)
@@ -29,8 +29,8 @@ class Silence:
 
     def _look(self) -> None:
         self._timer = None
-        if self._loop.time() < self._until:
-            self._set(self._until)
+        if self._loop.time() < self.until:
+            self._set(self.until)
         else:
             self._broken()
 

@@ -105,4 +105,6 @@ class SendDeadline:
 
 
 def _frames(payloads: Sequence[bytes]) -> bytes:
+    if len(payloads) == 1:
+        return frame(payloads[0])
     return b"".join(map(frame, payloads))

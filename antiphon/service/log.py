@@ -57,8 +57,9 @@ class RunLog:
         if not payloads:
             return
         self.payloads += payloads
+        next_number = self.first + len(self.payloads)
         for reader in self._readers:
-            reader.offer(payloads)
+            reader.offer(payloads, next_number)
 
     def close(self) -> None:
         """End the log: readers get what is left, then None."""
@@ -140,15 +141,18 @@ class LogReader:
         self.leave()
         return None
 
-    def offer(self, payloads: Sequence[bytes]) -> None:
-        """Give new payloads to `eager` if `read` waits for them and nothing else; otherwise, or if it cannot take them
-        now (False), let `read` look."""
+    def offer(self, payloads: Sequence[bytes], next_number: int) -> None:
+        """Give payloads, those just before `next_number`, to `eager` if `read` waits for them and for nothing else.
+
+        Otherwise, or if it cannot take them now (False), let `read` look.
+        """
         waiter, eager = self._waiter, self.eager
         if waiter is None:
             return
-        is_at_end = self._position + len(payloads) == self._log.next_number
+        is_at_end = self._position + len(payloads) == next_number
         if eager is not None and is_at_end and not waiter.done() and eager(payloads):
-            self._take(payloads)
+            self._position = next_number
+            self._silence.since = self._loop.time()
         else:
             self.wake()
 
@@ -187,15 +191,15 @@ class Silence:
         self._wake = wake
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._since = self._loop.time()
+        self.since = self._loop.time()
 
     def broken(self) -> None:
         """Something happened just now."""
-        self._since = self._loop.time()
+        self.since = self._loop.time()
 
     def is_due(self) -> bool:
         """Whether it has lasted long enough; then it begins anew."""
-        if self._after_s is None or self._loop.time() < self._since + self._after_s:
+        if self._after_s is None or self._loop.time() < self.since + self._after_s:
             return False
         self.broken()
         return True
@@ -203,7 +207,7 @@ class Silence:
     def watch(self) -> None:
         """See to it that `wake` is called in time."""
         if self._after_s is not None and self._timer is None:
-            self._timer = self._loop.call_at(self._since + self._after_s, self._tick)
+            self._timer = self._loop.call_at(self.since + self._after_s, self._tick)
 
     def stop(self) -> None:
         if self._timer is not None:
@@ -212,7 +216,7 @@ class Silence:
 
     def _tick(self) -> None:
         self._timer = None
-        if self._after_s is not None and self._loop.time() >= self._since + self._after_s:
+        if self._after_s is not None and self._loop.time() >= self.since + self._after_s:
             self._wake()
         else:
             self.watch()

@@ -277,7 +277,11 @@ class Run:
 
     def _take(self, batch: Sequence[Delta]) -> None:
         """Say what the engine sent. Raises: EngineError when it is too much, or out of order."""
-        self._say(self._stream.feed(self._checked(batch)))
+        stream = self._stream
+        events = stream.feed(self._checked(batch))
+        self._emit(events)
+        if stream.breach is not None or not self._has_spoken:
+            self._look_at(events)
 
     async def _take_expecting(self, batch: Sequence[Delta]) -> None:
         """As `_take`; outputs of a call are taken before anybody hears that it was made."""
@@ -286,10 +290,10 @@ class Run:
             items = [event.item for event in events if isinstance(event, OutputItemDone)]
             await self._expect([item.call_id for item in items if isinstance(item, Call)])
         finally:
-            self._say(events)
+            self._emit(events)
+            self._look_at(events)
 
-    def _say(self, events: Sequence[Event]) -> None:
-        self._emit(events)
+    def _look_at(self, events: Sequence[Event]) -> None:
         if events and not self._has_spoken:
             self._note_first_output()
         if self._stream.breach is not None:

@@ -1,5 +1,6 @@
 """What this server does not know: carried along untouched, so that nothing a client sent is lost or refused."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -49,9 +50,5 @@ def _body_of(value: Any) -> Raw:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-_encoder = msgspec.json.Encoder(enc_hook=_body_of)
-
-
-def encode(value: object) -> bytes:
-    """Any value of the wire as JSON, unknown ones as they came."""
-    return _encoder.encode(value)
+encode: Callable[[object], bytes] = msgspec.json.Encoder(enc_hook=_body_of).encode
+"""Any value of the wire as JSON, unknown ones as they came."""

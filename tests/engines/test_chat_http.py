@@ -186,6 +186,12 @@ async def test_each_chunk_goes_on_as_soon_as_it_comes() -> None:
         await engine.close()
 
 
+async def stall(exchange: Exchange) -> None:
+    await exchange.head()
+    await exchange.send(piece(content="Hel"))
+    await exchange.gone.wait()
+
+
 async def test_an_eager_consumer_gets_the_same_deltas_in_the_same_order() -> None:
     words = [str(number) for number in range(20)]
 
@@ -215,6 +221,18 @@ async def test_an_eager_consumer_gets_the_same_deltas_in_the_same_order() -> Non
         await engine.close()
 
 
+async def test_an_eager_consumer_hears_of_silence_after_the_first_token() -> None:
+    async with FakeUpstream(stall) as fake:
+        engine = ChatHttpEngine([fake.url], first_token_timeout_s=600, idle_timeout_s=0.1)
+        generation = await engine.prepare(chat())
+        generation.hand_to(lambda _: None)
+        with pytest.raises(EngineError, match="fell silent"):
+            async with asyncio.timeout(BOUND_S):
+                async for _ in generation.deltas():
+                    pass
+        await engine.close()
+
+
 async def test_what_an_eager_consumer_raises_ends_the_generation() -> None:
     def refuse(_: Sequence[Delta]) -> None:
         raise EngineError("too much")
@@ -229,12 +247,6 @@ async def test_what_an_eager_consumer_raises_ends_the_generation() -> None:
                     refuse(batch)
         await asyncio.wait_for(fake.posts[0].gone.wait(), BOUND_S)
         await engine.close()
-
-
-async def stall(exchange: Exchange) -> None:
-    await exchange.head()
-    await exchange.send(piece(content="Hel"))
-    await exchange.gone.wait()
 
 
 async def test_close_ends_the_stream_and_hangs_up_on_the_server() -> None:
