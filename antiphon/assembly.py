@@ -104,6 +104,7 @@ def build_service(settings: Settings, engine: Engine | None = None) -> Responses
         max_image_bytes=settings.max_image_bytes,
         max_file_bytes=settings.max_file_bytes,
         forward_credentials=any(table.forward_credentials for table in settings.tables.upstreams),
+        reasoning_summaries=settings.reasoning_summaries,
     )
     return Responses(
         engine or build_engine(settings),

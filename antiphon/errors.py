@@ -124,6 +124,12 @@ class Conflict(ClientError):
     status = 409
 
 
+class CannotCount(ClientError):
+    """The engine behind the model cannot count the tokens of an input without generating from it."""
+
+    default_code = "unsupported_by_engine"
+
+
 class PayloadTooLarge(ClientError):
     status = 413
     default_code = "payload_too_large"

@@ -93,6 +93,13 @@ class Engine(Protocol):
         """
         ...
 
+    async def count(self, chat: ChatRequest) -> int:
+        """The tokens of the rendered prompt, exactly, also when they are more than the context holds.
+
+        Raises: CannotCount where the engine tells only when it generates; else what `prepare` raises.
+        """
+        ...
+
 
 class UpstreamFigures(Struct, frozen=True, kw_only=True):
     """One server of a pool, as it stands. Counts are of this process; `server` is its number in the pool, from 0."""

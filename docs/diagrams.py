@@ -61,6 +61,9 @@ def _stream_edges() -> Iterator[str]:
         yield from _item_edges(item, [_word(delta) for delta, row in PARTS.items() if row.item == item])
     for kind in CALLS:
         yield from _item_edges(_call_item(kind), [f"{_word(d.CallStart)} of a {kind} tool"])
+    begun, done = (_said(events) for events in _compacted())
+    yield f"between --> compaction: {_word(d.CompactionStart)} / {begun}"
+    yield f"compaction --> between: {_word(d.CompactionEnd)} / {done}"
     yield f"between --> awaiting: {_word(d.Finish)} stop, and await_tool_outputs is set"
     yield f"awaiting --> between: outputs delivered / {_said(_delivered())} for each"
     for label, outcome in _outcomes():
@@ -82,6 +85,11 @@ def _outcomes() -> Iterator[tuple[str, d.Finish | d.Failure | d.Cancelled]]:
         yield f"{_word(d.Finish)} {reason} (reason {shown})", d.Finish(reason)  # type: ignore[arg-type]
     yield _word(d.Failure), d.Failure("server_error", "broken")
     yield _word(d.Cancelled), d.Cancelled()
+
+
+def _compacted() -> Sequence[Sequence[Event]]:
+    stream = _new()
+    return stream.feed([d.CompactionStart()]), stream.feed([d.CompactionEnd("sealed")])
 
 
 def _delivered() -> Sequence[Event]:

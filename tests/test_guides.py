@@ -20,8 +20,8 @@ DOCS = ROOT / "docs"
 GUIDES = sorted(
     DOCS / f"{name}.md"
     for name in (
-        "index responses conversations background live-tools tools websocket errors headers azure troubleshooting "
-        "streams metrics"
+        "index responses conversations compaction background live-tools tools websocket errors headers azure "
+        "troubleshooting streams metrics"
     ).split()
 )
 ORIGIN = "127.0.0.1:8400"

@@ -363,6 +363,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 10.0
     max_file_pages: Annotated[int, Note(RUNS, "Most pages of a PDF file.", "N", minimum=1, maximum=100_000)] = 200
     file_timeout_s: Annotated[float, Note(RUNS, "Seconds that reading a PDF file may take.", "S", minimum=0.1)] = 30.0
+    reasoning_summaries: Annotated[
+        Literal["extract", "model"],
+        Note(
+            RUNS,
+            "How reasoning is summed up where a request asks for it: by its first sentences, or by the model in a "
+            "generation of its own, for which the answer waits.",
+            "HOW",
+        ),
+    ] = "extract"
     check_events: Annotated[
         bool, Note(RUNS, "Check every outgoing event against the grammar of streams; for debugging.", "")
     ] = False

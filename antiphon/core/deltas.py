@@ -58,6 +58,31 @@ class CallArguments(Struct, frozen=True, gc=False):
     text: str
 
 
+class SummaryDelta(Struct, frozen=True, gc=False):
+    """More of a summary of the reasoning that came just before, written by a model. Of the service's own making."""
+
+    text: str
+
+
+class CompactionStart(Struct, frozen=True, gc=False):
+    """The conversation so far is being summed up. Of the service's own making, as is `CompactionEnd`."""
+
+
+class CompactionEnd(Struct, frozen=True, gc=False):
+    """The conversation has been summed up; `encrypted_content` is what stands for it from here on."""
+
+    encrypted_content: str
+
+
+class SideUsage(Struct, frozen=True, gc=False):
+    """Tokens of a generation beside the answer, in the same fields as `Usage`; they add up."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
 class Usage(Struct, frozen=True, gc=False):
     """Tokens so far. `cached_tokens` are part of `input_tokens`, `reasoning_tokens` of `output_tokens`."""
 
@@ -68,10 +93,13 @@ class Usage(Struct, frozen=True, gc=False):
 
 
 class Finish(Struct, frozen=True, gc=False):
-    """The generation ended by itself (`stop`, also after tool calls), at its limit, by a content filter, or was ended
-    by its client to go on with other input (`steered`, which no engine says)."""
+    """The generation ended by itself (`stop`, also after tool calls), at its limit, or by a content filter.
 
-    reason: Literal["stop", "length", "content_filter", "steered"]
+    No engine says the others: its client ended it to go on with other input (`steered`), or it made room for the
+    generation that goes on in its place (`compacted`).
+    """
+
+    reason: Literal["stop", "length", "content_filter", "steered", "compacted"]
 
 
 class Failure(Struct, frozen=True, gc=False):
@@ -97,4 +125,18 @@ def clean(delta: "Delta") -> "Delta":
     return delta
 
 
-Delta = TextDelta | ReasoningDelta | RefusalDelta | CallStart | CallArguments | Usage | Finish | Failure | Cancelled
+Delta = (
+    TextDelta
+    | ReasoningDelta
+    | RefusalDelta
+    | SummaryDelta
+    | CallStart
+    | CallArguments
+    | CompactionStart
+    | CompactionEnd
+    | SideUsage
+    | Usage
+    | Finish
+    | Failure
+    | Cancelled
+)

@@ -8,6 +8,8 @@ from msgspec.structs import replace
 
 from antiphon.core.chat import OutputFormat, Sampling
 from antiphon.wire.request import (
+    CompactConversation,
+    CountInputTokens,
     CreateResponse,
     PromptCacheOptions,
     ReasoningConfig,
@@ -74,6 +76,12 @@ def draft_response(
         image=UNSET if request.image is None else _raw({"context_compression": "disabled"}),
         moderation=UNSET if request.moderation is None else _raw({"input": NOT_MODERATED, "output": NOT_MODERATED}),
     )
+
+
+def request_for(body: CountInputTokens | CompactConversation) -> CreateResponse:
+    """The request for a response that asks the model for the same, as far as `body` says."""
+    known = frozenset(CreateResponse.__struct_fields__)
+    return CreateResponse(**{name: getattr(body, name) for name in body.__struct_fields__ if name in known})
 
 
 def chat_options(request: CreateResponse) -> Mapping[str, Any]:

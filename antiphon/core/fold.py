@@ -16,7 +16,9 @@ from antiphon.wire import events as ev
 from antiphon.wire import hosted_events as hosted
 from antiphon.wire.content import Logprob, OutputText, ReasoningText, Refusal
 from antiphon.wire.hosted import ApplyPatchCallOutput, ComputerCallOutput, ShellCall
+from antiphon.wire.hosted_events import CompactionCompacting
 from antiphon.wire.items import (
+    Compaction,
     CustomToolCall,
     FunctionCall,
     Message,
@@ -62,7 +64,8 @@ class Fold:
     """Feed it events in order with `add`.
 
     `items` are the closed ones; `open_item` and `part` are still being written, as far as `text` and `logprobs` go.
-    `count` is the number of events, `delta_count` that of deltas, `ended` whether the last event was there.
+    `count` is the number of events, `delta_count` that of deltas, `ended` whether the last event was there,
+    `is_summarizing` whether the text is that of a summary.
     """
 
     def __init__(self) -> None:
@@ -71,6 +74,8 @@ class Fold:
         self.open_item: FoldedItem | None = None
         self.part: FoldedPart | None = None
         self.ended = False
+        self.is_summarizing = False
+        self._compacting = False
         self.delta_count = 0
         self._response: Response | None = None
         self._text: list[str] = []
@@ -83,8 +88,9 @@ class Fold:
         """The response so far, with what is being written. Raises: IllegalStream when there was no event yet."""
         if self._response is None:
             raise IllegalStream("no response.created yet")
-        output = (*self.items, self._growing(self.open_item)) if self.open_item is not None else tuple(self.items)
-        return replace(self._response, output=output)
+        if self.open_item is None or isinstance(self.open_item, Compaction):  # the latter is nothing before it is done
+            return replace(self._response, output=tuple(self.items))
+        return replace(self._response, output=(*self.items, self._growing(self.open_item)))
 
     def _growing(self, opened: FoldedItem) -> FoldedItem:
         """The open item with as much of its text as there is."""
@@ -143,7 +149,11 @@ class Fold:
                 self._command(event)
             case ev.Completed() | ev.Incomplete() | ev.Failed():
                 self._end(event)
+            case CompactionCompacting():
+                self._compact(event)
             case ev.ErrorEvent():
+                if isinstance(self.open_item, Compaction):
+                    self.open_item = None
                 self._check(self.open_item is None, event, "comes while an item is open")
             case _:
                 raise IllegalStream(f"{type(event).__name__} is not an event of this grammar")
@@ -166,7 +176,7 @@ class Fold:
         self._check(self.open_item is None, event, "leaves an item open")
         self._check(event.response.id == self.response.id, event, "changes the response id")
         self._check(event.response.output == tuple(self.items), event, "has another output than its events")
-        incomplete = [item for item in self.items if item.status == "incomplete"]
+        incomplete = [item for item in self.items if _status(item) == "incomplete"]
         self._check(not incomplete or incomplete == self.items[-1:], event, "has an incomplete item before its last")
         self._check(not (incomplete and isinstance(event, ev.Completed)), event, "completes an incomplete item")
         self._response, self.ended = event.response, True
@@ -178,28 +188,36 @@ class Fold:
         self._check(self.open_item is None, event, "opens an item inside another")
         empty = opening(item) == item if isinstance(item, Whole) else not getattr(item, ITEM_FIELD[type(item)])
         self._check(empty, event, "opens an item that is not empty")
-        over = isinstance(item, ApplyPatchCallOutput | ComputerCallOutput)
-        self._check(over or item.status == "in_progress", event, "opens an item that is not in progress")
+        over = isinstance(item, ApplyPatchCallOutput | ComputerCallOutput | Compaction)
+        self._check(over or _status(item) == "in_progress", event, "opens an item that is not in progress")
         self._check(item.id not in [each.id for each in self.items], event, "repeats an item id")
-        self.open_item = item
+        self.open_item, self._compacting = item, False
         self._start_text()
         if isinstance(item, ShellCall):
             self._commands, self._text_done = [], True
 
+    def _compact(self, event: CompactionCompacting) -> None:
+        self._check(isinstance(self._place(event), Compaction) and not self._compacting, event, "is out of place")
+        self._compacting = True
+
     def _close(self, event: ev.OutputItemDone) -> None:
         item, opened = self._item(event), self.open_item
         self._check(self.part is None, event, "closes an item with an open part")
-        self._check(item.status in ("completed", "incomplete", "failed"), event, "closes an item that is not done")
+        done = ("completed", "incomplete", "failed", None)
+        self._check(_status(item) in done, event, "closes an item that is not done")
+        if isinstance(item, Compaction):
+            self._check(self._compacting, event, "closes a compaction before its event")
         if isinstance(item, Whole):
             self._check(opening(item) == opened, event, "differs from what was opened")
             said = item.action.commands == tuple(self._commands) if isinstance(item, ShellCall) else True
             self._check(said, event, "has other commands than its events")
             opened = item
         if isinstance(opened, Reasoning):
+            self._check(not self.is_summarizing, event, "closes an item with an open summary")
             opened = replace(opened, encrypted_content=getattr(item, "encrypted_content", None))
         if isinstance(opened, FunctionCall | CustomToolCall):
             self._check(self._text_done, event, "closes a call before its done event")
-        expected = None if opened is None else replace(opened, status=item.status)
+        expected = None if opened is None else _with_status(opened, item)
         self._check(expected == item, event, "differs from its deltas")
         self.items.append(item)
         self.open_item = None
@@ -243,12 +261,14 @@ class Fold:
             case ev.ReasoningSummaryPartAdded():
                 self._check(not event.part.text, event, "opens a part that is not empty")
                 self._start_text()
+                self.is_summarizing = True
             case ev.ReasoningSummaryTextDelta():
                 self._text.append(event.delta)
             case ev.ReasoningSummaryTextDone():
                 self._check(event.text == self.text, event, "differs from its deltas")
             case ev.ReasoningSummaryPartDone():
                 self._check(event.part.text == self.text, event, "differs from its deltas")
+                self.is_summarizing = False
                 self.open_item = replace(opened, summary=(*opened.summary, event.part))
 
     # -- commands
@@ -307,12 +327,25 @@ class Fold:
         self._check(getattr(event, field) == self.text, event, "differs from its deltas")
         self.open_item, self._text_done = replace(opened, **{field: self.text}), True
 
-    def _place(self, event: SummaryEvent | PartEvent | PartDelta | CallDelta | PartDone | CallDone) -> FoldedItem:
+    def _place(
+        self, event: SummaryEvent | PartEvent | PartDelta | CallDelta | PartDone | CallDone | CompactionCompacting
+    ) -> FoldedItem:
         opened = self.open_item
         if opened is None or event.item_id != opened.id:
             raise IllegalStream(f"event {self.count} ({type(event).__name__}) names no open item")
         self._check(event.output_index == len(self.items), event, "has the wrong output_index")
         return opened
+
+
+def _status(item: FoldedItem) -> str | None:
+    """None of a compaction, which has none."""
+    return None if isinstance(item, Compaction) else item.status
+
+
+def _with_status(opened: FoldedItem, item: FoldedItem) -> FoldedItem:
+    if isinstance(opened, Compaction):
+        return opened
+    return replace(opened, status=_status(item))
 
 
 def fold(events: Iterable[ev.Event]) -> Response:

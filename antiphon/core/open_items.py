@@ -12,7 +12,8 @@ from antiphon.core.toolbox import TOOL_SEARCH, Target
 from antiphon.core.unwrap import InputUnwrapper
 from antiphon.wire import events as ev
 from antiphon.wire.content import Logprob, SummaryText, TopLogprob
-from antiphon.wire.items import FunctionCall, Message, OutputItem, Reasoning, ToolSearchCall
+from antiphon.wire.hosted_events import CompactionCompacting
+from antiphon.wire.items import Compaction, FunctionCall, Message, OutputItem, Reasoning, ToolSearchCall
 
 
 class _Place(TypedDict):
@@ -46,6 +47,7 @@ class OpenContent:
         self._text: list[str] = []
         self._logprobs: list[Logprob] = []
         self._summary: tuple[SummaryText, ...] = ()
+        self._summary_text: list[str] | None = None  # of the summary that is being written
         self._encrypted_content: str | None = None
 
     @classmethod
@@ -53,6 +55,9 @@ class OpenContent:
         """As it stood when its log broke off."""
         content = cls("message" if isinstance(item, Message) else "reasoning", item.id or "", len(fold.items))
         content._closed = list(cast("tuple[ItemPart, ...]", item.content or ()))
+        if isinstance(item, Reasoning):
+            content._summary = item.summary
+            content._summary_text = [fold.text] if fold.is_summarizing else None
         if fold.part is not None:
             content.row = next(row for row in PARTS.values() if row.part is type(fold.part))
             content._text, content._logprobs = [fold.text], list(fold.logprobs)
@@ -102,6 +107,33 @@ class OpenContent:
         return [row.done(**place, **done), ev.ContentPartDone(**place, part=part)]
 
     @property
+    def is_summed_up(self) -> bool:
+        """Whether its summary has begun, so that no more text can follow."""
+        return self._summary_text is not None
+
+    def sum_up(self, text: str) -> list[ev.Event]:
+        """More of the summary of reasoning."""
+        events = self.close_part()
+        if self._summary_text is None:
+            self._summary_text = []
+            events.append(ev.ReasoningSummaryPartAdded(**self._summary_place(), part=SummaryText("")))
+        self._summary_text.append(text)
+        return [*events, ev.ReasoningSummaryTextDelta(**self._summary_place(), delta=text)]
+
+    def _close_summary(self) -> list[ev.Event]:
+        if self._summary_text is None:
+            return []
+        place, whole = self._summary_place(), SummaryText("".join(self._summary_text))
+        self._summary, self._summary_text = (*self._summary, whole), None
+        return [
+            ev.ReasoningSummaryTextDone(**place, text=whole.text),
+            ev.ReasoningSummaryPartDone(**place, part=whole),
+        ]
+
+    def _summary_place(self) -> _SummaryPlace:
+        return {"item_id": self.id, "output_index": self.index, "summary_index": len(self._summary)}
+
+    @property
     def text(self) -> str:
         """The text of all closed parts."""
         return "".join(getattr(part, "text", "") for part in self._closed)
@@ -109,17 +141,8 @@ class OpenContent:
     def conclude(self, conclusion: Conclusion) -> list[ev.Event]:
         """Close reasoning with what it amounts to."""
         self._encrypted_content = conclusion.encrypted_content
-        if not conclusion.summary:
-            return []
-        place: _SummaryPlace = {"item_id": self.id, "output_index": self.index, "summary_index": 0}
-        whole = SummaryText(conclusion.summary)
-        self._summary = (whole,)
-        return [
-            ev.ReasoningSummaryPartAdded(**place, part=SummaryText("")),
-            ev.ReasoningSummaryTextDelta(**place, delta=whole.text),
-            ev.ReasoningSummaryTextDone(**place, text=whole.text),
-            ev.ReasoningSummaryPartDone(**place, part=whole),
-        ]
+        events = self.sum_up(conclusion.summary) if conclusion.summary else []
+        return events + self._close_summary()
 
     def _part(self, row: PartRow) -> ItemPart:
         fields: dict[str, object] = {row.field: "".join(self._text)}
@@ -181,6 +204,23 @@ class OpenCall:
         if self.row.delta is None:
             return []
         return [self.row.delta(item_id=self.id, output_index=self.index, delta=text)]
+
+
+class OpenCompaction:
+    """A compaction under way: announced, and no part of the output before it is done."""
+
+    def __init__(self, item_id: str, index: int) -> None:
+        self.id = item_id
+        self.index = index
+
+    def item(self, encrypted_content: str = "") -> Compaction:
+        return Compaction(id=self.id, encrypted_content=encrypted_content)
+
+    def begin(self) -> list[ev.Event]:
+        return [
+            ev.OutputItemAdded(output_index=self.index, item=self.item()),
+            CompactionCompacting(item_id=self.id, output_index=self.index),
+        ]
 
 
 def _wire_logprob(logprob: d.Logprob) -> Logprob:

@@ -14,7 +14,9 @@ Rules
  6. `Finish` closes what is open; after it only `Usage` and `Failure` are accepted, and after `end` nothing.
  7. A stream that awaits tool outputs does not finish while one of its calls has none: `needs` says which, `deliver`
     adds outputs as items of their own, and the next round of generation goes on in the same stream.
- 8. A stream that holds its calls says nothing of a call before it is whole, so that one cut off by a crash was never
+ 8. A compaction is an item that opens between two generations, is no part of the output before it is done, and never
+    incomplete: one that fails is forgotten. After `Finish("compacted")` the next generation goes on in its place.
+ 9. A stream that holds its calls says nothing of a call before it is whole, so that one cut off by a crash was never
     seen. The same goes for a call of one of the API's own tools in every stream, which is read when it is whole.
 
 What a kind of delta opens, appends and closes is data: `core.grammar`. Numbers and dialects are the encoder's, not
@@ -43,7 +45,7 @@ from antiphon.core.grammar import (
     PartRow,
 )
 from antiphon.core.open_actions import CutAction, OpenAction
-from antiphon.core.open_items import Conclusion, OpenCall, OpenContent
+from antiphon.core.open_items import Conclusion, OpenCall, OpenCompaction, OpenContent
 from antiphon.core.output_forms import delivered
 from antiphon.core.toolbox import Target
 from antiphon.core.whole_items import opening
@@ -51,6 +53,7 @@ from antiphon.errors import EngineError
 from antiphon.wire import events as ev
 from antiphon.wire.hosted import ApplyPatchCall, ComputerCall, LocalShellCall, ShellCall
 from antiphon.wire.items import (
+    Compaction,
     CustomToolCall,
     FunctionCall,
     Message,
@@ -80,7 +83,7 @@ class ResponseStream:
 
     `base` is the response before its first event: status in_progress or queued, no output. `new_id` makes an id from
     its prefix. `parallel` False drops every call after the first of a round, whatever the engine sends. `await_outputs`
-    and `hold_calls` are rules 7 and 8. The caller sends what `begin`, `feed` and `end` return, in that order;
+    and `hold_calls` are rules 7 and 9. The caller sends what `begin`, `feed` and `end` return, in that order;
     `response` is the snapshot after each. `conclude` says what a piece of raw reasoning amounts to when it closes.
     """
 
@@ -106,7 +109,7 @@ class ResponseStream:
         self._conclude = conclude
         self.breach: EngineError | None = None
         self._closed: list[OutputItem] = []
-        self._open: OpenContent | OpenCall | OpenAction | CutAction | None = None
+        self._open: OpenContent | OpenCall | OpenAction | CutAction | OpenCompaction | None = None
         self._held: list[ev.Event] = []
         self._dropping_call = False
         self._calls = 0
@@ -114,6 +117,8 @@ class ResponseStream:
         self._needs: dict[str, Call] = {}
         self._spent: d.Usage | None = None
         self._usage: d.Usage | None = None
+        self._beside: d.Usage | None = None
+        self._rounds = 0
         self._outcome: d.Finish | d.Failure | d.Cancelled | None = None
         self._ended = False
 
@@ -129,6 +134,11 @@ class ResponseStream:
     def finished(self) -> bool:
         """Whether the outcome is known and only `end` is missing."""
         return self._outcome is not None
+
+    @property
+    def rounds(self) -> int:
+        """How many generations have ended without being the last one."""
+        return self._rounds
 
     @property
     def spent_tokens(self) -> int:
@@ -167,6 +177,8 @@ class ResponseStream:
                 self._open = OpenCall.reopen(item, fold)
             case ApplyPatchCall() | ShellCall() | LocalShellCall() | ComputerCall() as item:
                 self._open = CutAction(item, len(fold.items))
+            case Compaction(id=str(item_id)):
+                self._open = OpenCompaction(item_id, len(fold.items))
             case _:
                 self._open = None
         if self._await_outputs:
@@ -241,7 +253,7 @@ class ResponseStream:
         if not delta.text and not logprobs:
             return []
         current = self._open
-        if isinstance(current, OpenContent) and current.kind == row.item:
+        if isinstance(current, OpenContent) and current.kind == row.item and not current.is_summed_up:
             return current.append(row, delta.text, logprobs)
         events = self._close("completed")
         self._dropping_call = False
@@ -263,12 +275,14 @@ class ResponseStream:
         current = self._open
         if current is None:
             return []
+        if isinstance(current, OpenCompaction):
+            return self._forget_compaction()
         if isinstance(current, OpenAction | CutAction):
             events, item = current.close(status, self._new_id)
             return self._closed_as(item, events)
         events = [*self._held, *current.close_part()]
-        if self._conclude is not None and isinstance(current, OpenContent) and current.kind == "reasoning":
-            events += current.conclude(self._conclude(current.text))
+        if isinstance(current, OpenContent) and current.kind == "reasoning":
+            events += current.conclude(self._conclude(current.text) if self._conclude else Conclusion())
         return self._closed_as(current.item(status), events)
 
     def _closed_as(self, item: OutputItem, events: list[ev.Event]) -> list[ev.Event]:
@@ -276,6 +290,34 @@ class ResponseStream:
         self._closed.append(item)
         self._open, self._held = None, []
         return events
+
+    # -- compaction
+
+    def _begin_compaction(self) -> list[ev.Event]:
+        if isinstance(self._open, OpenCompaction):  # its log broke off, and it is made again
+            return []
+        events = self._close("completed")
+        self._open = OpenCompaction(self._new_id("cmp"), len(self._closed))
+        return events + self._open.begin()
+
+    def _end_compaction(self, end: d.CompactionEnd) -> list[ev.Event]:
+        if not isinstance(self._open, OpenCompaction):
+            raise EngineError("A compaction ended that had not begun.")
+        index, item = self._open.index, self._open.item(end.encrypted_content)
+        self._closed.append(item)
+        self._open = None
+        return [ev.OutputItemDone(output_index=index, item=item)]
+
+    def _forget_compaction(self) -> list[ev.Event]:
+        if not isinstance(self._outcome, d.Failure | d.Cancelled):
+            raise EngineError("The engine answered in the middle of a compaction.")
+        self._open = None
+        return []
+
+    def _sum_up(self, text: str) -> list[ev.Event]:
+        if not isinstance(self._open, OpenContent) or self._open.kind != "reasoning":
+            raise EngineError("A summary came without reasoning.")
+        return self._open.sum_up(text) if text else []
 
     # -- everything else
 
@@ -286,6 +328,9 @@ class ResponseStream:
             case d.Usage():
                 self._usage = delta
                 return []
+            case d.SideUsage():
+                self._beside = _sum(self._beside, delta)
+                return []
             case d.Failure() | d.Cancelled():
                 self._outcome = delta
                 return self._close("incomplete")
@@ -295,6 +340,12 @@ class ResponseStream:
                 return self._start_call(delta)
             case d.CallArguments():
                 return self._write_call(delta)
+            case d.SummaryDelta():
+                return self._sum_up(delta.text)
+            case d.CompactionStart():
+                return self._begin_compaction()
+            case d.CompactionEnd():
+                return self._end_compaction(delta)
             case d.Finish():
                 return self._finish(delta)
             case d.TextDelta() | d.RefusalDelta() | d.ReasoningDelta():
@@ -334,6 +385,10 @@ class ResponseStream:
     # -- the end
 
     def _finish(self, finish: d.Finish) -> list[ev.Event]:
+        if finish.reason == "compacted":
+            events = self._close("completed")
+            self._begin_round()
+            return events
         events = self._close("completed" if finish.reason == "stop" else "incomplete")
         if self._await_outputs and finish.reason == "stop":
             self._needs = {item.call_id: item for item in self._closed[self._round_at :] if isinstance(item, Call)}
@@ -345,19 +400,9 @@ class ResponseStream:
 
     def _begin_round(self) -> None:
         """What one generation counted is spent; the next one counts anew."""
-        self._spent, self._usage = self._total_usage(), None
+        self._spent, self._usage = _sum(self._spent, self._usage), None
         self._calls, self._round_at = 0, len(self._closed)
-
-    def _total_usage(self) -> d.Usage | None:
-        spent, usage = self._spent, self._usage
-        if spent is None or usage is None:
-            return spent or usage
-        return d.Usage(
-            input_tokens=spent.input_tokens + usage.input_tokens,
-            output_tokens=spent.output_tokens + usage.output_tokens,
-            cached_tokens=spent.cached_tokens + usage.cached_tokens,
-            reasoning_tokens=spent.reasoning_tokens + usage.reasoning_tokens,
-        )
+        self._rounds += 1
 
     def _last_events(self, now: int) -> list[ev.Event]:
         match self._outcome:
@@ -382,8 +427,8 @@ class ResponseStream:
                 raise RuntimeError("the stream has no outcome yet")
 
     def _settle(self, **fields: object) -> None:
-        usage = self._total_usage()
-        self._base = replace(self._base, usage=_wire_usage(usage) if usage else None, **fields)
+        usage = _sum(_sum(self._spent, self._usage), self._beside)
+        self._base = replace(self._base, usage=wire_usage(usage) if usage else None, **fields)
 
 
 def _error_event(code: str, message: str) -> ev.ErrorEvent:
@@ -392,7 +437,20 @@ def _error_event(code: str, message: str) -> ev.ErrorEvent:
     return ev.ErrorEvent(code=code, message=message, param=None, error=detail)
 
 
-def _wire_usage(usage: d.Usage) -> ResponseUsage:
+def _sum(usage: d.Usage | None, more: d.Usage | d.SideUsage | None) -> d.Usage | None:
+    if more is None:
+        return usage
+    before = usage or d.Usage(0, 0)
+    return d.Usage(
+        input_tokens=before.input_tokens + more.input_tokens,
+        output_tokens=before.output_tokens + more.output_tokens,
+        cached_tokens=before.cached_tokens + more.cached_tokens,
+        reasoning_tokens=before.reasoning_tokens + more.reasoning_tokens,
+    )
+
+
+def wire_usage(usage: d.Usage | d.SideUsage) -> ResponseUsage:
+    """Tokens as the API tells them."""
     return ResponseUsage(
         input_tokens=usage.input_tokens,
         input_tokens_details=InputTokensDetails(cached_tokens=usage.cached_tokens),

@@ -6,12 +6,17 @@ Decoding has checked types already. Bounds are data.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import msgspec
+
+from antiphon.core.configuration import text_update
 from antiphon.errors import InvalidRequest
 from antiphon.wire import tools as wire
 from antiphon.wire.content import InputFile, InputImage
 from antiphon.wire.hosted import ComputerCallOutput
 from antiphon.wire.items import (
     AdditionalTools,
+    CompactionTrigger,
+    ConfigurationUpdate,
     CustomToolCallOutput,
     FunctionCallOutput,
     Item,
@@ -48,6 +53,8 @@ EXTRA_BOUNDS: Mapping[str, tuple[float | None, float | None]] = {
 MAX_LENGTHS: Mapping[str, int] = {"safety_identifier": 128, "prompt_cache_key": 256, "user": 512}
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
 FORMAT_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+LEAST_THRESHOLD = 1000
+"""The fewest tokens at which a conversation may be compacted by itself."""
 MAX_METADATA, MAX_METADATA_KEY, MAX_METADATA_VALUE = 16, 64, 512
 
 
@@ -65,6 +72,7 @@ def check(request: CreateResponse) -> None:
     _check_background(request)
     _check_tools(request.tools or (), "tools")
     _check_state(request)
+    _check_compaction(request)
     check_items(request.input, "input")
 
 
@@ -210,6 +218,30 @@ def _check_item(item: Item, path: str) -> None:
             _check_image(InputImage(image_url=shot.image_url, file_id=shot.file_id), f"{path}.output")
         case AdditionalTools(tools=tools) | ToolSearchOutput(tools=tools):
             _check_tools(tools, f"{path}.tools")
+        case ConfigurationUpdate():
+            _check_update(item, path)
+
+
+def _check_update(update: ConfigurationUpdate, path: str) -> None:
+    try:
+        text_update(update)
+    except msgspec.DecodeError:
+        raise InvalidRequest(
+            f"Invalid '{path}.text.format': expected a text format.", param=f"{path}.text.format"
+        ) from None
+
+
+def _check_compaction(request: CreateResponse) -> None:
+    for index, item in enumerate(request.input[:-1]):
+        if isinstance(item, CompactionTrigger):
+            raise InvalidRequest("A compaction trigger must be the last input item.", param=f"input[{index}]")
+    for index, entry in enumerate(request.context_management or ()):
+        path = f"context_management[{index}]"
+        if entry.type != "compaction":
+            raise InvalidRequest(
+                f"Invalid value: '{entry.type}'. Supported values are: 'compaction'.", param=f"{path}.type"
+            )
+        _check_bounds(f"{path}.compact_threshold", entry.compact_threshold, LEAST_THRESHOLD, None)
 
 
 def _check_parts(parts: Sequence[object], path: str) -> None:

@@ -15,10 +15,10 @@ from antiphon.wire.hosted import (
     ShellCall,
     ShellCallOutput,
 )
-from antiphon.wire.items import CustomToolCallOutput, FunctionCallOutput, ToolSearchCall
+from antiphon.wire.items import Compaction, CustomToolCallOutput, FunctionCallOutput, ToolSearchCall
 
 CallOutput = FunctionCallOutput | CustomToolCallOutput | ActionOutput
-Whole = CallOutput | ActionCall | ToolSearchCall
+Whole = CallOutput | ActionCall | ToolSearchCall | Compaction
 
 
 def opening(item: Whole) -> Whole:
@@ -26,6 +26,8 @@ def opening(item: Whole) -> Whole:
     match item:
         case FunctionCallOutput() | CustomToolCallOutput():
             return replace(item, output="" if isinstance(item.output, str) else (), status="in_progress")
+        case Compaction():
+            return replace(item, encrypted_content="")
         case ToolSearchCall():
             return replace(item, arguments=None, status="in_progress")
         case ApplyPatchCall(operation=DeleteFile()):

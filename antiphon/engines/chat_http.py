@@ -5,13 +5,14 @@ import random
 from collections.abc import Callable, Sequence
 
 from antiphon.core.chat import ChatRequest
+from antiphon.engines.chat_count import count_input
 from antiphon.engines.chat_generation import ChatGeneration, Patience
 from antiphon.engines.chat_health import watch
 from antiphon.engines.chat_link import Link
 from antiphon.engines.chat_pool import Limits, Pool
 from antiphon.engines.chat_quirks import GENERIC
 from antiphon.engines.chat_upstream import Upstream, parse_url
-from antiphon.errors import SetupError
+from antiphon.errors import AntiphonError, EngineError, SetupError
 from antiphon.ports import Model, UpstreamFigures
 
 HEAD_WAIT_S = 1.0
@@ -117,6 +118,29 @@ class ChatHttpEngine:
         generation = ChatGeneration(chat, self._pool.attempts(chat), self._patience)
         await generation.open()
         return generation
+
+    async def count(self, chat: ChatRequest) -> int:
+        """Ask a server to count, another one where it fails.
+
+        Raises: CannotCount where the server has no way to; else what `prepare` raises.
+        """
+        if due := [server for server in self._pool.servers if not server.models and self._due(server)]:
+            await self._learn(due)
+        attempts = self._pool.attempts(chat)
+        failure: AntiphonError | None = None
+        try:
+            while True:
+                server = await attempts.next(failure)
+                try:
+                    counted = await count_input(server, chat)
+                except EngineError as error:
+                    attempts.failed(error)
+                    failure = error
+                else:
+                    attempts.succeeded()
+                    return counted
+        finally:
+            attempts.release()
 
     # -- learning
 

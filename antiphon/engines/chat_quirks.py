@@ -26,6 +26,7 @@ class Quirks(Struct, frozen=True):
     least_top_logprobs: int = 0  # below that it sends no log probabilities at all
     continues_text: bool = False  # goes on from a final assistant message
     continues_on_request: bool = False  # ... if `continue_final_message` says so
+    counting: Literal["tokenize", "input_tokens"] | None = None  # how it counts a prompt without generating
     limit_must_fit: bool = False  # refuses a token limit beyond the rest of the context, and without one uses that rest
     continuous_usage: bool = False  # is asked to count with every chunk
     health_path: str = "/v1/models"
@@ -52,6 +53,7 @@ VLLM = Quirks(
     takes_session_header=True,
     continues_text=True,
     continues_on_request=True,
+    counting="tokenize",
     limit_must_fit=True,
     health_path="/health",
 )
@@ -61,6 +63,7 @@ LLAMA_CPP = Quirks(
     least_top_logprobs=1,
     continues_text=True,
     health_path="/health",
+    counting="input_tokens",
 )
 SGLANG = Quirks(
     max_tokens_field="max_completion_tokens",

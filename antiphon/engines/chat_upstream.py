@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -172,6 +172,22 @@ class Upstream:
         return body
 
     # -- asking it
+
+    async def ask(
+        self, path: str, body: bytes, chat: ChatRequest, max_bytes: int
+    ) -> tuple[int, Mapping[bytes, bytes], bytes]:
+        """Status, headers and body of the answer to a POST that is not streamed; `path` begins where `/v1` does.
+
+        Raises: EngineUnavailable when the server cannot be reached, EngineError when it breaks the protocol.
+        """
+        connection = await self._pool.exchange(self._request("POST", f"{self.address.root}{path}", body, chat))
+        try:
+            answer = await connection.body(max_bytes)
+        except BaseException:
+            connection.abort()
+            raise
+        connection.release()
+        return connection.status, connection.headers, answer
 
     async def post(self, chat: ChatRequest, on_sent: Callable[[], None]) -> HttpConnection:
         """Ask for a streamed generation and wait until the server has accepted it; the answer's body is still to come.

@@ -104,6 +104,12 @@ class EmbeddedEngine:
             msgspec.structs.replace(planned, body=body), input_tokens, reader, server, pool, self._live
         )
 
+    async def count(self, chat: ChatRequest) -> int:
+        """Render and count the prompt. Raises: InvalidRequest."""
+        if self._server is None:
+            raise EngineUnavailable("The engine is not running.")
+        return await asyncio.to_thread(_count, self._server, plan(chat, self._traits))
+
     def _learn(self, server: LlamaServer) -> None:
         """Learn from the loaded model what it can do and what its template takes."""
         properties, metadata = server.properties(), server.metadata()

@@ -89,6 +89,16 @@ class EngineRouter:
         await generation.open()
         return generation
 
+    async def count(self, chat: ChatRequest) -> int:
+        """Count with the engine of the model: a fallback would count otherwise.
+
+        Raises: NotFound for a model that is not served, and what the engine raises.
+        """
+        route = self._routes.get(chat.model)
+        if route is None:
+            return await self._engine_of(chat.model).count(chat)
+        return await self._engines[route.engine].count(self._routed(route, chat))
+
     async def _prepare(self, route: Route, chat: ChatRequest) -> Generation:
         return await self._engines[route.engine].prepare(self._routed(route, chat))
 

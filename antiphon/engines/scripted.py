@@ -71,11 +71,7 @@ class ScriptedEngine:
 
     async def prepare(self, chat: ChatRequest) -> "ScriptedGeneration":
         """Count the prompt and decide the answer. Raises: ContextLengthExceeded, NotFound for an unlisted model."""
-        if self._closed:
-            raise EngineUnavailable("The engine is closed.")
-        if not self._accept_any_model and all(model.id != chat.model for model in self._models):
-            raise NotFound(f"The model '{chat.model}' does not exist.", param="model", code="model_not_found")
-        prompt = self._memory.count((chat.model, chat.cache_key), chat.messages)
+        prompt = self._prompt(chat)
         left = self._context_tokens - prompt.tokens
         if left <= 0:
             raise ContextLengthExceeded(
@@ -84,6 +80,17 @@ class ScriptedEngine:
                 limit=self._context_tokens,
             )
         return ScriptedGeneration(chat, prompt, left, self._token_delay_s, self._memory, self._live)
+
+    async def count(self, chat: ChatRequest) -> int:
+        """Count the prompt. Raises: NotFound for an unlisted model."""
+        return self._prompt(chat).tokens
+
+    def _prompt(self, chat: ChatRequest) -> Prompt:
+        if self._closed:
+            raise EngineUnavailable("The engine is closed.")
+        if not self._accept_any_model and all(model.id != chat.model for model in self._models):
+            raise NotFound(f"The model '{chat.model}' does not exist.", param="model", code="model_not_found")
+        return self._memory.count((chat.model, chat.cache_key), chat.messages)
 
 
 class ScriptedGeneration:

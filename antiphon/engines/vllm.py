@@ -84,15 +84,33 @@ class VllmEngine:
             if self._client.errored:
                 raise EngineError("The engine has stopped.")
             self._client.check_admission()
+        except _FULL as error:
+            raise _meaning(error) from None
+        request, prompt = await self._render(chat)
+        generation = VllmGeneration(self._plan(chat, request, prompt), self._client, self._open)
+        self._open.add(generation)
+        return generation
+
+    async def count(self, chat: ChatRequest) -> int:
+        """Render and count, whether or not there is room to generate. Raises: ClientError."""
+        try:
+            _, prompt = await self._render(chat)
+        except ContextLengthExceeded as error:  # the renderer looks at the length as well
+            if error.input_tokens is None:
+                raise
+            return error.input_tokens
+        return len(prompt["prompt_token_ids"])
+
+    async def _render(self, chat: ChatRequest) -> tuple[Any, Any]:
+        """The request as vLLM has it, and its prompt. Raises: ClientError when vLLM refuses it."""
+        try:
             request = ChatCompletionRequest.model_validate_json(render(_without_limit(chat), VLLM))
             rendered = await self._renderer.render_chat(request)
         except (*_THE_REQUESTS_FAULT, *_FULL) as error:
             raise _meaning(error) from None
         if not isinstance(rendered, tuple):
             raise reported({"message": rendered.error.message, "code": rendered.error.code})
-        generation = VllmGeneration(self._plan(chat, request, rendered[1][0]), self._client, self._open)
-        self._open.add(generation)
-        return generation
+        return request, rendered[1][0]
 
     def _plan(self, chat: ChatRequest, request: Any, prompt: Any) -> "_Plan":
         """Everything vLLM is called with. Raises: ContextLengthExceeded when nothing can be generated."""

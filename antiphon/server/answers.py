@@ -24,6 +24,12 @@ class OutputsTaken(Struct, frozen=True, tag_field="object", tag="response.tool_o
     pending: Sequence[str]
 
 
+class InputTokens(Struct, frozen=True, tag_field="object", tag="response.input_tokens"):
+    """How many tokens the model would be given."""
+
+    input_tokens: int
+
+
 class ItemList(Struct, frozen=True, tag_field="object", tag="list"):
     """One page of items: of those that went into a response, or of a conversation."""
 

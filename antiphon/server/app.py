@@ -34,10 +34,6 @@ logger = logging.getLogger(__name__)
 Handler = Callable[[Exchange], Awaitable[None]]
 
 
-# Endpoints of OpenAI's that are not here: their last words must not be taken for ids, nor the method for the fault.
-UNSERVED = ("/v1/responses/compact", "/v1/responses/input_tokens")
-
-
 class ServerOptions(Struct, frozen=True, kw_only=True):
     """`api_keys` empty: nobody is asked for a key. `strict` refuses what is not OpenAI's."""
 
@@ -67,6 +63,8 @@ def routes(handlers: Handlers, conversations: ConversationHandlers) -> list[Rout
     """Every endpoint there is, but for Azure's."""
     return [
         RouteRow("POST", "/v1/responses", handlers.create_response),
+        RouteRow("POST", "/v1/responses/input_tokens", handlers.count_input_tokens),
+        RouteRow("POST", "/v1/responses/compact", handlers.compact),
         RouteRow("GET", "/v1/responses/{response_id}", handlers.get_response),
         RouteRow("DELETE", "/v1/responses/{response_id}", handlers.delete_response),
         RouteRow("POST", "/v1/responses/{response_id}/cancel", handlers.cancel_response),
@@ -226,7 +224,7 @@ def _socket_options(options: ServerOptions) -> WebSocketOptions:
 
 
 def _routing_error(error: HTTPException, scope: Scope) -> AntiphonError:
-    if error.status_code == 405 and scope["path"] not in UNSERVED:
+    if error.status_code == 405:
         return MethodNotAllowed(f"Not allowed to {scope['method']} on {scope['path']}.")
     return NotFound(f"Invalid URL ({scope['method']} {scope['path']})", code="unknown_url")
 

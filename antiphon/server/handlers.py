@@ -1,12 +1,15 @@
 """One function per endpoint: read the request, ask the service, write the answer. No decisions."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from antiphon.core.draft import request_for
 from antiphon.errors import EngineUnavailable, InvalidRequest
 from antiphon.ports import Model
-from antiphon.server.answers import Capabilities, Deleted, Health, ModelCard, ModelList, OutputsTaken
+from antiphon.server.answers import Capabilities, Deleted, Health, InputTokens, ModelCard, ModelList, OutputsTaken
 from antiphon.server.arrival import DIALECT
 from antiphon.server.azure import at_deployment
 from antiphon.server.exchange import ClientGone, Exchange
@@ -14,12 +17,16 @@ from antiphon.server.guards import REQUEST_ID_HEADER, agreed_request_id
 from antiphon.server.item_pages import item_list, paging_of, projection_of
 from antiphon.server.metrics import CONTENT_TYPE, Metrics
 from antiphon.server.sse import stream_log
+from antiphon.service.caller import Caller
 from antiphon.service.records import encode_response, whole_response
 from antiphon.service.responses import Following, Responses
 from antiphon.service.run import Run
 from antiphon.service.tool_outputs import decode_tool_outputs
-from antiphon.wire.decode import decode_create
-from antiphon.wire.request import CreateResponse
+from antiphon.wire.decode import decode_body, decode_create
+from antiphon.wire.request import CompactConversation, CountInputTokens, CreateResponse
+from antiphon.wire.unknown import encode
+
+T = TypeVar("T")
 
 
 class Handlers:
@@ -46,16 +53,19 @@ class Handlers:
             exchange.request_id = agreed_request_id(request.extras.request_id, exchange.header(REQUEST_ID_HEADER))
         self._check_dialect(exchange)
         request = at_deployment(request, exchange.deployment)
-        caller = exchange.caller
-        if self._service.options.forward_credentials:
-            caller = replace(caller, credentials=exchange.header(b"authorization"))
-        run = await self._service.create(request, caller, body=body, manner=exchange.manner)
+        run = await self._service.create(request, self._caller(exchange), body=body, manner=exchange.manner)
         if request.stream:
             await self._stream(exchange, Following.live(run, -1, self._service.options.heartbeat_s))
         elif request.background:
             await exchange.answer(200, encode_response(run.work.base))  # queued, however far it has come meanwhile
         else:
             await _answer_at_end(exchange, run)
+
+    def _caller(self, exchange: Exchange) -> Caller:
+        """Who asks, with what is to be passed on."""
+        if not self._service.options.forward_credentials:
+            return exchange.caller
+        return replace(exchange.caller, credentials=exchange.header(b"authorization"))
 
     def _check_dialect(self, exchange: Exchange) -> None:
         """Raises: InvalidRequest in strict mode, where no dialect can be asked for."""
@@ -77,6 +87,18 @@ class Handlers:
             await self._stream(exchange, await self._service.follow(response_id, exchange.tenant, after))
         else:
             await exchange.answer_json(OutputsTaken(response_id, "in_progress", taken.accepted, taken.pending))
+
+    async def count_input_tokens(self, exchange: Exchange) -> None:
+        question = request_for(decode_body(await exchange.body(), CountInputTokens, strict=self._strict))
+        request = at_deployment(question, exchange.deployment)
+        tokens = await self._service.count_input(request, self._caller(exchange))
+        await exchange.answer_json(InputTokens(tokens))
+
+    async def compact(self, exchange: Exchange) -> None:
+        request = request_for(decode_body(await exchange.body(), CompactConversation, strict=self._strict))
+        request = at_deployment(request, exchange.deployment)
+        compacted = await unless_gone(exchange, self._service.compact(request, self._caller(exchange)))
+        await exchange.answer(200, encode(compacted))
 
     async def get_response(self, exchange: Exchange) -> None:
         projection = projection_of(exchange)
@@ -147,6 +169,20 @@ async def _answer_at_end(exchange: Exchange, run: Run) -> None:
         for waiter in (gone, ended, paused):
             waiter.cancel()
         run.leave()
+
+
+async def unless_gone(exchange: Exchange, work: Coroutine[Any, Any, T]) -> T:
+    """What `work` comes to, which a client that leaves cancels. Raises: ClientGone."""
+    working = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(exchange.wait_for_disconnect())
+    try:
+        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientGone
+        return working.result()
+    finally:
+        gone.cancel()
+        working.cancel()
 
 
 def _model_card(model: Model) -> ModelCard:

@@ -9,8 +9,8 @@ from antiphon.server.conversation_operations import CONVERSATION_OPERATIONS
 from antiphon.server.operation import INCLUDE, PAGE, Operation, Parameter
 from antiphon.service.tool_outputs import ToolOutputsBody
 from antiphon.wire.dialects import DIALECTS
-from antiphon.wire.request import CreateResponse
-from antiphon.wire.response import Response
+from antiphon.wire.request import CompactConversation, CountInputTokens, CreateResponse
+from antiphon.wire.response import CompactedResponse, Response
 
 RESPONSE_ID = Parameter(
     name="response_id",
@@ -57,6 +57,26 @@ OPERATIONS: Sequence[Operation] = (
         example={"input": "Say hello."},
         answer=Response,
         streams=True,
+        errors=(400, 401, 404, 413, 500, 503),
+    ),
+    Operation(
+        id="countInputTokens",
+        method="POST",
+        path="/v1/responses/input_tokens",
+        summary="Count the tokens that the model would be given.",
+        body=CountInputTokens,
+        example={"input": "Say hello."},
+        answer=answers.InputTokens,
+        errors=(400, 401, 404, 413, 500, 503),
+    ),
+    Operation(
+        id="compactConversation",
+        method="POST",
+        path="/v1/responses/compact",
+        summary="Make a conversation short: the items to go on from in place of it.",
+        body=CompactConversation,
+        example={"input": "Say hello."},
+        answer=CompactedResponse,
         errors=(400, 401, 404, 413, 500, 503),
     ),
     Operation(

@@ -26,7 +26,9 @@ from antiphon.wire.conversation import (
 from antiphon.wire.items import CustomToolCallOutput, FunctionCallOutput, Item, Message
 from antiphon.wire.leniency import OBJECTS
 from antiphon.wire.request import (
+    CompactConversation,
     Conversation,
+    CountInputTokens,
     CreateResponse,
     Extras,
     ReasoningConfig,
@@ -44,6 +46,11 @@ REQUEST_FORMS: Mapping[Place, Any] = {
     (CreateResponse, "input"): str | tuple[Item, ...],
     (CreateResponse, "conversation"): str | Conversation,
     (CreateResponse, "extras"): Extras,
+    (CountInputTokens, "input"): str | tuple[Item, ...],
+    (CountInputTokens, "conversation"): str | Conversation,
+    (CountInputTokens, "extras"): Extras,
+    (CompactConversation, "input"): str | tuple[Item, ...],
+    (CompactConversation, "extras"): Extras,
     (Message, "content"): str | tuple[MessagePart, ...],
     (FunctionCallOutput, "output"): str | tuple[OutputPart, ...],
     (CustomToolCallOutput, "output"): str | tuple[OutputPart, ...],

@@ -1,5 +1,7 @@
 """What a server lets responses do."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 from antiphon.core.tiers import Tiers
@@ -34,3 +36,4 @@ class Options(Struct, frozen=True, kw_only=True):
     max_image_bytes: int = 20 * 2**20
     max_file_bytes: int = 32 * 2**20
     forward_credentials: bool = False
+    reasoning_summaries: Literal["extract", "model"] = "extract"

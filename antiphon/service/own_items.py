@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from antiphon.core.item_ids import admit
 from antiphon.errors import NotFound
 from antiphon.ports import ResponseStore
-from antiphon.wire.items import Item, ItemReference, decode_item
+from antiphon.wire.items import CompactionTrigger, Item, ItemReference, decode_item
 
 
 async def own_items(
@@ -20,6 +20,6 @@ async def own_items(
             if item.id not in found:
                 raise NotFound(f"Item with id '{item.id}' not found.", param=f"{param}[{index}].id")
             own.append(decode_item(found[item.id]))
-        else:
+        elif not isinstance(item, CompactionTrigger):  # it asks for something, and says nothing
             own.append(admit(item, ids))
     return tuple(own)

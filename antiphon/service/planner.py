@@ -7,19 +7,22 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from antiphon.core import conversation
+from antiphon.core.compaction import expand
 from antiphon.core.draft import draft_response
 from antiphon.core.reasoning_families import family_of
+from antiphon.core.summary import Mode
 from antiphon.core.toolbox import Toolbox, added_tools, found_tools, open_toolbox
 from antiphon.errors import EngineError, InvalidRequest, PreviousResponseNotFound
 from antiphon.ports import AbandonedRun, Documents, Engine, Fetcher, Grammars, Model, ResponseStore, Turn
 from antiphon.service.cache_salt import Salter
 from antiphon.service.catalog import Catalog
+from antiphon.service.compaction import CompactionSeal
 from antiphon.service.grammars import check_grammars
 from antiphon.service.manner import Manner
 from antiphon.service.media import Media, MediaLimits
 from antiphon.service.options import Options
 from antiphon.service.own_items import own_items
-from antiphon.service.reasoning import of_context, unsealed
+from antiphon.service.reasoning import of_context, summary_mode, unopened, unsealed
 from antiphon.service.records import is_kept
 from antiphon.service.sealing import Sealer
 from antiphon.service.work import Work
@@ -89,11 +92,12 @@ class Planner:
         own = await own_items(request.input, tenant, self._store, self._ids)
         stored = self._options.store_enabled and (manner.force_store or request.store is not False)
         await check_grammars(request.tools, own, self._grammars)
+        seal = CompactionSeal(self._sealer, tenant)
         readable = await self._media.read(conversation.assemble(past, own), len(own), model)
         opened, removed = unsealed(readable, self._sealer, tenant=tenant, model=model.id)
         items, left_out = of_context(opened, request.reasoning)
-        removed += left_out
-        toolbox = _toolbox(request, items)
+        removed += [*left_out, *unopened(items, seal)]
+        toolbox = _toolbox(request, expand(items, seal.open))
         tier = self._options.tiers.choose(request.service_tier)
         name = request.model or model.id  # an alias is echoed as it was asked for
         base = draft_response(request, self._ids("resp"), int(self._clock()), name, stored=stored, tier=tier)
@@ -110,7 +114,12 @@ class Planner:
             cache_salt=self._cache_salt(tenant, request),
             dialect=self._worded(dialect, request),
             session=_session(request, past, base.id),
+            seal=seal,
+            summary=self._summary(request),
         )
+
+    def _summary(self, request: CreateResponse) -> Mode | None:
+        return summary_mode(request) if self._options.reasoning_summaries == "model" else None
 
     def _reasoning_family(self, model: Model) -> str:
         return model.reasoning_family or self._options.reasoning_family or family_of(model.served_as or model.id)
@@ -153,17 +162,20 @@ class Planner:
         readable = await self._media.read(history, len(own.items), model)
         opened, _ = unsealed(readable, self._sealer, tenant=abandoned.tenant, model=model.id)
         items, _ = of_context(opened, request.reasoning)
+        seal = CompactionSeal(self._sealer, abandoned.tenant)
         return Work(
             base=base,
             request=request,
             model=model,
-            toolbox=_toolbox(request, items),
+            toolbox=_toolbox(request, expand(items, seal.open)),
             own=own.items,
             items=items,
             reasoning_family=self._reasoning_family(model),
             cache_salt=self._cache_salt(abandoned.tenant, request),
             dialect=dialect,
             session=_session(request, past, base.id),
+            seal=seal,
+            summary=self._summary(request),
         )
 
 

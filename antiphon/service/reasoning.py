@@ -5,19 +5,19 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from antiphon.core.open_items import Conclusion
-from antiphon.core.summary import summarize
+from antiphon.core.summary import Mode, summarize
+from antiphon.service.compaction import CompactionSeal
 from antiphon.service.sealing import Sealer
 from antiphon.service.work import Work
 from antiphon.wire.content import ReasoningText
-from antiphon.wire.items import Item, Message, Reasoning
-from antiphon.wire.request import ReasoningConfig
+from antiphon.wire.items import Compaction, Item, Message, Reasoning
+from antiphon.wire.request import CreateResponse, ReasoningConfig
 from antiphon.wire.response import InputTransformation
 
 
 def conclusion(work: Work, sealer: Sealer | None, *, tenant: str) -> Callable[[str], Conclusion] | None:
     """What reasoning of this run amounts to: as far as the request asks for a summary, or for it sealed."""
-    reasoning = work.request.reasoning
-    mode = (reasoning.summary or reasoning.generate_summary) if reasoning else None
+    mode = None if work.summary is not None else summary_mode(work.request)
     seals = sealer is not None and "reasoning.encrypted_content" in work.request.include
     if mode is None and not seals:
         return None
@@ -27,6 +27,21 @@ def conclusion(work: Work, sealer: Sealer | None, *, tenant: str) -> Callable[[s
         return Conclusion(summary=summarize(text, mode) if mode else None, encrypted_content=sealed)
 
     return conclude
+
+
+def summary_mode(request: CreateResponse) -> Mode | None:
+    """How thoughts are to be summed up, None where they are not."""
+    reasoning = request.reasoning
+    return (reasoning.summary or reasoning.generate_summary) if reasoning else None
+
+
+def unopened(items: Sequence[Item], seal: CompactionSeal) -> list[InputTransformation]:
+    """The compactions that stand for nothing here: another tenant's, or broken."""
+    return [
+        InputTransformation(id=item.id or "", reason="organization_mismatch")
+        for item in items
+        if isinstance(item, Compaction) and seal.open(item.encrypted_content) is None
+    ]
 
 
 def unsealed(

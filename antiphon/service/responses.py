@@ -41,6 +41,7 @@ from antiphon.service.admission import BackgroundSlots
 from antiphon.service.cache_salt import Salter
 from antiphon.service.caller import Caller
 from antiphon.service.catalog import Catalog
+from antiphon.service.compaction import compacted_response
 from antiphon.service.conversations import Conversations, check_new
 from antiphon.service.figures import Figures
 from antiphon.service.grammars import GrammarWatch
@@ -62,8 +63,9 @@ from antiphon.service.tool_outputs import Deliverable, call_outputs, check_deliv
 from antiphon.service.upkeep import Upkeep
 from antiphon.service.work import NoGeneration, Work
 from antiphon.wire.dialects import Dialect, stored_dialect
+from antiphon.wire.items import CompactionTrigger
 from antiphon.wire.request import CreateResponse
-from antiphon.wire.response import decode_response
+from antiphon.wire.response import CompactedResponse, decode_response
 
 logger = logging.getLogger(__name__)
 
@@ -352,6 +354,31 @@ class Responses:
         mailbox: Mailbox = StoredMailbox(self._store, tenant, base.id, lease) if lease else MemoryMailbox()
         log = RunLog(read_back, first=first)
         return Run(self._around, stream, work, log, lease=lease, mailbox=mailbox, generation=generation)
+
+    # -- beside runs: nothing of these is stored
+
+    async def count_input(self, request: CreateResponse, caller: Caller) -> int:
+        """The tokens of what the model would be given. Raises: ClientError, CannotCount."""
+        return await (await self._plan_alone(request, caller)).count(self._engine)
+
+    async def compact(self, request: CreateResponse, caller: Caller) -> CompactedResponse:
+        """Sum a conversation up by one generation. Raises: ClientError, EngineError."""
+        if self._refuses:
+            raise EngineUnavailable("The server is shutting down.", retry_after_s=RETRY_AFTER_S)
+        with self.sessions.room():
+            work = await self._plan_alone(replace(request, input=(*request.input, CompactionTrigger())), caller)
+            generation = await work.compaction(self._engine)
+            try:
+                deltas = [delta async for batch in generation.deltas() for delta in batch]
+            finally:
+                await generation.close()
+        return compacted_response(work.base, deltas, generation.made, self._ids("cmp"))
+
+    async def _plan_alone(self, request: CreateResponse, caller: Caller) -> Work:
+        validate.check(request)
+        origin = await self._origin(request, caller.tenant, None)
+        work = await self._planner.plan(request, caller.tenant, origin.turns, Manner())
+        return replace(work, credentials=caller.credentials)
 
     # -- what a dead process left
 

@@ -264,6 +264,7 @@ class Run:
         return most is not None and 0 < most <= self._stream.spent_tokens
 
     async def _generate(self, generation: Generation) -> None:
+        rounds = self._stream.rounds
         hand_to: HandTo | None = getattr(generation, "hand_to", None)  # asking a Protocol costs more than a token
         if hand_to is not None and not self._awaits_outputs:
             hand_to(self._take)
@@ -272,7 +273,7 @@ class Run:
                 await self._take_expecting(batch)
             else:
                 self._take(batch)
-        if not self._stream.finished and not self._stream.needs:
+        if not self._stream.finished and self._stream.rounds == rounds:
             raise EngineError("The engine stopped before its answer was complete.")
 
     def _take(self, batch: Sequence[Delta]) -> None:

@@ -16,6 +16,7 @@ STEPS: Mapping[RunState, Mapping[RunState, str]] = {
         "ending": "cancelled, failed or handed over before its turn",
     },
     "generating": {
+        "generating": "the conversation was compacted, and the answer comes now",
         "waiting": "calls need their outputs",
         "ending": "answer complete, engine failed, cancelled or handed over",
     },

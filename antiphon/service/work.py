@@ -5,22 +5,30 @@ from collections.abc import AsyncIterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from antiphon.core import conversation
+from antiphon.core import compaction, conversation
 from antiphon.core.chat import ChatRequest, ToolChoice
+from antiphon.core.configuration import configured
 from antiphon.core.deltas import Delta, Finish
 from antiphon.core.draft import chat_options
 from antiphon.core.reasoning_families import GENERIC, ask
+from antiphon.core.summary import Mode
 from antiphon.core.tiers import priority_of
 from antiphon.core.toolbox import Toolbox
-from antiphon.errors import ContextLengthExceeded
+from antiphon.errors import CannotCount, ContextLengthExceeded
 from antiphon.ports import Engine, Generation, Model
+from antiphon.service.compaction import CompactionGeneration, CompactionSeal, prepare_summary
+from antiphon.service.summaries import SummaryWriter, SummedUp
 from antiphon.wire.dialects import OPENAI, Dialect
-from antiphon.wire.items import Item
+from antiphon.wire.items import Compaction, CompactionTrigger, Item
 from antiphon.wire.request import CreateResponse, ReasoningConfig
 from antiphon.wire.response import Response
 
 # The share of the context that truncation leaves free for the answer when the request sets no limit.
 ANSWER_SHARE = 0.1
+# How full the context is when a conversation is compacted by itself and the request names no threshold.
+THRESHOLD_SHARE = 0.8
+# The context of an engine that hides it, as far as compaction is concerned.
+USUAL_CONTEXT_TOKENS = 32_768
 
 
 class NoGeneration:
@@ -39,6 +47,7 @@ class Work(Struct, frozen=True, kw_only=True):
     """One request, checked and resolved. `own` are its input items; `items` is the conversation up to and with them.
 
     `session` names the chain or conversation; `credentials` are the client's, where the engine may be shown them.
+    `summary` is how thoughts are summed up by the model, None where they are not.
     """
 
     base: Response
@@ -52,6 +61,8 @@ class Work(Struct, frozen=True, kw_only=True):
     dialect: Dialect = OPENAI
     session: str | None = None
     credentials: str | None = None
+    seal: CompactionSeal = CompactionSeal(None, "")
+    summary: Mode | None = None
 
     @property
     def priority(self) -> int | None:
@@ -61,9 +72,65 @@ class Work(Struct, frozen=True, kw_only=True):
     async def prepare(self, engine: Engine, output: Sequence[Item] = (), *, spent_tokens: int = 0) -> Generation:
         """The next round, after what the response already says, for which `spent_tokens` were generated.
 
+        It is a compaction where one is asked for or due.
         Raises: what `Engine.prepare` does; with `truncation: auto` the oldest turns are dropped before it gives up.
         """
-        chat = self._chat(output, spent_tokens)
+        items = self.shown(output)
+        chat = self._chat(items, output, spent_tokens)
+        if await self._is_due(engine, chat, items, output):
+            return await self.compaction(engine, output)
+        generation = await self._fit(engine, chat)
+        if self.summary is None:
+            return generation
+        return SummedUp(generation, SummaryWriter(engine, self._quick(chat), self.summary))
+
+    async def count(self, engine: Engine) -> int:
+        """The tokens of the prompt as it stands. Raises: what `Engine.count` does."""
+        return await engine.count(self._chat(self.shown(), (), 0))
+
+    async def compaction(self, engine: Engine, output: Sequence[Item] = ()) -> CompactionGeneration:
+        """Sum the conversation up, with what the response already says. Raises: what `Engine.prepare` does."""
+        items = self.shown(output)
+        goes_on = not self._is_triggered()
+        window = (goes_on and self._threshold()) or self.model.context_tokens or USUAL_CONTEXT_TOKENS
+
+        def put_together(summary: str) -> compaction.Compacted:
+            return compaction.compact(items, summary, context_tokens=window, goes_on=goes_on)
+
+        chat = self._chat(items, output, 0)
+        writing = await prepare_summary(engine, chat, self.model.context_tokens)
+        return CompactionGeneration(writing, put_together, self.seal, then="compacted" if goes_on else "stop")
+
+    def shown(self, output: Sequence[Item] = ()) -> Sequence[Item]:
+        """What the model sees of the conversation and of what the response already says."""
+        return compaction.expand((*self.items, *output), self.seal.open)
+
+    def _is_triggered(self) -> bool:
+        """Whether a compaction is all that is asked for."""
+        return bool(self.request.input) and isinstance(self.request.input[-1], CompactionTrigger)
+
+    def _threshold(self) -> int | None:
+        """At how many tokens the conversation is compacted by itself."""
+        if not self.request.context_management:
+            return None
+        default = round((self.model.context_tokens or USUAL_CONTEXT_TOKENS) * THRESHOLD_SHARE)
+        return min(entry.compact_threshold or default for entry in self.request.context_management)
+
+    async def _is_due(self, engine: Engine, chat: ChatRequest, items: Sequence[Item], output: Sequence[Item]) -> bool:
+        """Whether to compact now. Once a round is enough, however long the conversation still is."""
+        if output and isinstance(output[-1], Compaction):
+            return False
+        if self._is_triggered():
+            return True
+        threshold = self._threshold()
+        if threshold is None or not compaction.is_compactable(items):
+            return False
+        try:
+            return await engine.count(chat) >= threshold
+        except CannotCount:
+            return compaction.estimate_tokens(chat) >= threshold
+
+    async def _fit(self, engine: Engine, chat: ChatRequest) -> Generation:
         while True:
             try:
                 return await engine.prepare(chat)
@@ -73,8 +140,8 @@ class Work(Struct, frozen=True, kw_only=True):
                     raise
                 chat = shorter
 
-    def _chat(self, output: Sequence[Item], spent_tokens: int) -> ChatRequest:
-        request = self.request
+    def _chat(self, items: Sequence[Item], output: Sequence[Item], spent_tokens: int) -> ChatRequest:
+        request = configured(self.request, items)
         most = request.max_output_tokens
         reasoning = request.reasoning or ReasoningConfig()
         asked = ask(self.reasoning_family, reasoning.effort, reasoning.context, request.extras.chat_template_kwargs)
@@ -82,7 +149,7 @@ class Work(Struct, frozen=True, kw_only=True):
         return ChatRequest(
             id=self.base.id,
             model=self.model.id,
-            messages=conversation.to_messages((*self.items, *output), request.instructions),
+            messages=conversation.to_messages(items, request.instructions),
             tools=self.toolbox.functions,
             tool_choice=self._choice(output),
             cache_salt=self.cache_salt,
@@ -94,10 +161,16 @@ class Work(Struct, frozen=True, kw_only=True):
             **chat_options(left),
         )
 
+    def _quick(self, chat: ChatRequest) -> ChatRequest:
+        """The same with as little thinking as the model can do."""
+        asked = ask(self.reasoning_family, "none", None, self.request.extras.chat_template_kwargs)
+        return replace(chat, reasoning_effort=asked.effort, template_kwargs=asked.template_kwargs)
+
     def _choice(self, output: Sequence[Item]) -> ToolChoice:
         """A demand to call is met by the first round; the model must be free to answer afterwards."""
         choice = self.toolbox.choice
-        return ToolChoice("auto") if output and choice.mode == "required" else choice
+        has_spoken = any(not isinstance(item, Compaction) for item in output)
+        return ToolChoice("auto") if has_spoken and choice.mode == "required" else choice
 
 
 def _shorten(chat: ChatRequest, error: ContextLengthExceeded) -> ChatRequest:

@@ -16,7 +16,15 @@ from antiphon.wire.faults import Fault, invalid_value, missing, wrong_type
 from antiphon.wire.items import CustomToolCall, CustomToolCallOutput, FunctionCall, FunctionCallOutput, Item, Message
 from antiphon.wire.primitives import NULL, array_of, kind_of, read_elements, read_fields, read_raw, read_str
 from antiphon.wire.reader import Readers
-from antiphon.wire.request import Conversation, CreateResponse, Extras, TextFormat, TextFormatJsonSchema
+from antiphon.wire.request import (
+    CompactConversation,
+    Conversation,
+    CountInputTokens,
+    CreateResponse,
+    Extras,
+    TextFormat,
+    TextFormatJsonSchema,
+)
 from antiphon.wire.shape import ABSENT, FieldRead, Read, Rules, members_of
 from antiphon.wire.tools import (
     HOSTED_CHOICES,
@@ -64,7 +72,7 @@ class Requests:
 
     def __init__(self, *, strict: bool) -> None:
         self.strict = strict
-        extras = frozenset({(CreateResponse, "extras")})
+        extras = frozenset((struct, "extras") for struct in (CreateResponse, CountInputTokens, CompactConversation))
         self.readers = Readers(
             Rules(
                 strict=strict,
@@ -92,6 +100,10 @@ class Requests:
             (CreateResponse, "input"): self._read_input,
             (CreateResponse, "conversation"): self._read_conversation,
             (CreateResponse, "tool_choice"): self._read_tool_choice,
+            (CountInputTokens, "input"): self._read_input,
+            (CountInputTokens, "conversation"): self._read_conversation,
+            (CountInputTokens, "tool_choice"): self._read_tool_choice,
+            (CompactConversation, "input"): self._read_input,
             (Message, "content"): self._read_content,
             (FunctionCall, "arguments"): self._read_arguments,
             (CustomToolCall, "input"): self._read_text,

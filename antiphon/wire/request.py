@@ -37,6 +37,12 @@ class TextConfig(Wire, frozen=True):
     verbosity: Verbosity | None = None
 
 
+class TextUpdate(Wire, frozen=True):
+    """What a `configuration_update` changes of the text."""
+
+    format: TextFormat | None = None
+
+
 class ReasoningConfig(Wire, frozen=True, kw_only=True):
     """`generate_summary` is the old name of `summary`."""
 
@@ -159,5 +165,43 @@ class CreateResponse(Struct, frozen=True, kw_only=True, omit_defaults=True):
     image: ImageOptions | None = None
     moderation: Moderation | None = None
     multi_agent: Raw | None = None
+
+    extras: Extras = Extras()
+
+
+class CountInputTokens(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A question for the size of an input: what of a request for a response the model is shown.
+
+    `personality` is a manner of speaking that OpenAI's models have; no other model is shown it.
+    """
+
+    model: str | None = None
+    input: tuple[Item, ...] = field(default_factory=empty)
+    instructions: str | None = None
+    previous_response_id: str | None = None
+    conversation: Conversation | None = None
+    tools: tuple[Tool, ...] = field(default_factory=empty)
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    text: TextConfig | None = None
+    reasoning: ReasoningConfig | None = None
+    truncation: Literal["auto", "disabled"] | None = None
+    personality: str | None = None
+
+    extras: Extras = Extras()
+
+
+class CompactConversation(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A request to make a conversation short."""
+
+    model: str | None = None
+    input: tuple[Item, ...] = field(default_factory=empty)
+    instructions: str | None = None
+    previous_response_id: str | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_options: PromptCacheOptions | None = None
+    prompt_cache_retention: str | None = None
+    service_tier: Literal["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"] | None = None
+    image: Raw | None = None
 
     extras: Extras = Extras()

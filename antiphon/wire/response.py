@@ -109,6 +109,15 @@ class Response(Struct, frozen=True, kw_only=True, tag_field="object", tag="respo
     tool_usage: Raw | UnsetType = UNSET
 
 
+class CompactedResponse(Struct, frozen=True, kw_only=True, tag_field="object", tag="response.compaction"):
+    """A conversation made short: the latest messages of its user, and the compaction that stands for it."""
+
+    id: str
+    created_at: int
+    output: tuple[OutputItem, ...]
+    usage: ResponseUsage
+
+
 class ErrorDetail(Struct, frozen=True, gc=False, kw_only=True):
     """OpenAI's error envelope from within."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from antiphon.core.chat import ImagePart
+from antiphon.core.compaction import PREFACE, PROMPT
 from tests.clients.codex import Codex
 from tests.clients.installation import EXAMPLES
 from tests.clients.serving import KNOWN, LITE, PLAIN, Meeting, spoken
@@ -120,3 +121,16 @@ def test_a_long_session_is_compacted(codex: Callable[[str], Codex], server: Meet
 
     assert answer["text"] == "No."
     assert any("CONTEXT CHECKPOINT COMPACTION" in str(chat.messages[-1].content) for chat in server.engine.chats)
+
+
+def test_a_session_with_openai_is_compacted_by_the_server(codex: Callable[[str], Codex], server: Meeting) -> None:
+    as_openai = ("-c", 'model_providers.antiphon.name="OpenAI"', "-c", "model_auto_compact_token_limit=50")
+    user = codex(PLAIN)
+    user.run("[[say:Hello Ada.]]", *as_openai)
+    *_, answer = user.run("[[say:No.]]", *as_openai, "resume", "--last")
+
+    assert answer["text"] == "No."
+    asked = [chat.messages[-1].content for chat in server.engine.chats]
+    assert PROMPT in asked
+    assert not any("CONTEXT CHECKPOINT COMPACTION" in str(each) for each in asked)
+    assert any(str(message.content).startswith(PREFACE) for message in server.engine.chats[-1].messages)

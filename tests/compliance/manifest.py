@@ -55,7 +55,7 @@ CAPABILITIES = (
     Requirement("H1.routing", OURS, "Equal keys reach one replica; tenants share no cache.", served=False),
     Requirement("H2.item", API, "Raw reasoning is a reasoning item with reasoning_text parts and events."),
     Requirement("H2.dialects", OPEN, "response.reasoning.* in the dialects that have it.", served=False),
-    Requirement("H3.summary", API, "reasoning.summary yields streamed summary parts.", served=False),
+    Requirement("H3.summary", API, "reasoning.summary yields streamed summary parts."),
     Requirement("H4.encrypted", API, "Reasoning is returned encrypted on request and taken back.", served=False),
     Requirement("H4.context", OURS, "response.additional_context events in `vllm-extended`.", served=False),
     Requirement("H5.limits", OURS, "Requests and tokens per minute are limited per key and model.", served=False),
@@ -127,8 +127,10 @@ CAPABILITIES = (
     Requirement("endpoint.models", "OpenAI API reference, Models", "Models are listed and looked up."),
     Requirement("state.chain", GUIDES, "previous_response_id prepends the items of the whole chain."),
     Requirement("state.calls", GUIDES, "A call needs its output before the conversation goes on."),
-    Requirement("endpoint.input_tokens", API, "Input tokens can be counted.", served=False),
-    Requirement("endpoint.compact", API, "A conversation can be compacted.", served=False),
+    Requirement("endpoint.input_tokens", API, "Input tokens are counted as they will be used."),
+    Requirement("endpoint.compact", API, "A conversation can be compacted, and gone on from."),
+    Requirement("items.compaction_trigger", API, "A compaction trigger yields one compaction item and nothing else."),
+    Requirement("items.configuration_update", API, "A configuration update holds for what is said behind it."),
     Requirement("endpoint.conversations", API, "Conversations and their items."),
     Requirement("endpoint.websocket", API, "Responses over a WebSocket.", served=False),
 )
@@ -140,14 +142,14 @@ SENT = (
     "response.reasoning_text.delta response.reasoning_text.done "
     "response.function_call_arguments.delta response.function_call_arguments.done "
     "response.custom_tool_call_input.delta response.custom_tool_call_input.done response.queued keepalive "
-    "response.shell_call_command.added response.shell_call_command.delta response.shell_call_command.done"
+    "response.shell_call_command.added response.shell_call_command.delta response.shell_call_command.done "
+    "response.reasoning_summary_part.added response.reasoning_summary_part.done "
+    "response.reasoning_summary_text.delta response.reasoning_summary_text.done response.compaction.compacting"
 ).split()
 """Events that the server sends."""
 
 NOT_SENT = (
     "response.output_text.annotation.added "
-    "response.reasoning_summary_part.added response.reasoning_summary_part.done "
-    "response.reasoning_summary_text.delta response.reasoning_summary_text.done "
     "response.web_search_call.in_progress response.web_search_call.searching response.web_search_call.completed "
     "response.file_search_call.in_progress response.file_search_call.searching response.file_search_call.completed "
     "response.code_interpreter_call.in_progress response.code_interpreter_call.interpreting "
@@ -157,7 +159,6 @@ NOT_SENT = (
     "response.image_generation_call.completed response.mcp_call.in_progress response.mcp_call.completed "
     "response.mcp_call.failed response.mcp_call_arguments.delta response.mcp_call_arguments.done "
     "response.mcp_list_tools.in_progress response.mcp_list_tools.completed response.mcp_list_tools.failed "
-    "response.compaction.compacting "
     "response.shell_call_output_content.delta "
     "response.shell_call_output_content.done response.audio.delta response.audio.done "
     "response.audio.transcript.delta response.audio.transcript.done"
@@ -167,12 +168,12 @@ NOT_SENT = (
 HONOURED = (
     "model input instructions previous_response_id tools tool_choice parallel_tool_calls max_tool_calls text reasoning "
     "include metadata conversation temperature top_p top_logprobs max_output_tokens truncation stream store background "
-    "safety_identifier prompt_cache_key user"
+    "safety_identifier prompt_cache_key user context_management"
 ).split()
 """Request parameters that do what they say."""
 
 NOT_HONOURED = (
-    "access_programs background_options context_management image moderation prompt prompt_cache_options "
+    "access_programs background_options image moderation prompt prompt_cache_options "
     "prompt_cache_retention service_tier stream_options"
 ).split()
 """Request parameters that are refused, or taken without effect."""

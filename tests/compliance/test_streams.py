@@ -30,6 +30,11 @@ SCRIPTS: dict[str, dict[str, Any]] = {
     "response.custom_tool_call_input.done": {"input": "patch", "tools": [CUSTOM], "tool_choice": "required"},
     "response.queued": {"input": "hi", "background": True},
     **{f"response.shell_call_command.{each}": COMMAND for each in ("added", "delta", "done")},
+    "response.compaction.compacting": {"input": [{"role": "user", "content": "hi"}, {"type": "compaction_trigger"}]},
+    **{
+        f"response.reasoning_summary_{name}": {"input": EVERYTHING, "reasoning": {"summary": "auto"}}
+        for name in ("part.added", "part.done", "text.delta", "text.done")
+    },
 }
 ELSEWHERE = ("keepalive",)  # sent by the connection
 

@@ -62,6 +62,18 @@ async def the_prompt_is_counted_before_it_is_run(engine: Engine, able: Abilities
 
 
 @enlist(CASES)
+async def counting_tells_the_tokens_of_the_prompt(engine: Engine, able: Abilities) -> None:
+    chat = ask(able, "Hello, how are you?", tools=(WEATHER,))
+    assert await engine.count(chat) == usage_of(await answer(engine, chat)).input_tokens
+    await assert_free(engine, able)
+
+
+@enlist(CASES)
+async def a_prompt_beyond_the_context_is_counted(engine: Engine, able: Abilities) -> None:
+    assert await engine.count(ask(able, "word " * (able.context_tokens + 100))) > able.context_tokens
+
+
+@enlist(CASES)
 async def the_token_limit_ends_the_answer_as_length(engine: Engine, able: Abilities) -> None:
     deltas = await answer(engine, ask(able, PROSE, max_tokens=8))
     assert deltas[-1] == Finish("length") and 0 < usage_of(deltas).output_tokens <= 8

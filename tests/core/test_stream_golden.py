@@ -134,6 +134,27 @@ CASES: dict[str, Case] = {
         [text("Let me see."), call("get_weather", '{"city":', '"Paris"}', call_id="call_a"), [USAGE, STOP]],
         hold_calls=True,
     ),
+    "summary_by_the_model": Case(
+        [
+            [d.ReasoningDelta("The user greets.")],
+            [d.SummaryDelta("A "), d.SummaryDelta("greeting."), d.SideUsage(9, 2)],
+            text("Hi!"),
+            [USAGE, STOP],
+        ]
+    ),
+    "compaction_is_all_that_is_asked_for": Case(
+        [[d.CompactionStart()], [d.SideUsage(40, 9, 30), d.CompactionEnd("c2VhbGVk"), STOP]]
+    ),
+    "compaction_then_text": Case(
+        [
+            [d.CompactionStart()],
+            [d.SideUsage(40, 9, 30), d.CompactionEnd("c2VhbGVk"), d.Finish("compacted")],
+            text("Hi!"),
+            [USAGE, STOP],
+        ]
+    ),
+    "failure_in_compaction": Case([[d.CompactionStart()], [d.Failure("server_error", "The engine broke.")]]),
+    "cancelled_in_compaction": Case([text("First."), [d.CompactionStart()], [d.Cancelled()]]),
     "length_in_text": Case([text("Once upon"), [USAGE, d.Finish("length")]]),
     "length_in_call": Case([call("get_weather", '{"city":"Pa', call_id="call_a"), [USAGE, d.Finish("length")]]),
     "length_before_anything": Case([[USAGE, d.Finish("length")]]),

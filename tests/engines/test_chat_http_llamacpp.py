@@ -54,6 +54,16 @@ async def answer(url: str, text: str = "Tell me a story.", *, max_tokens: int = 
     return deltas
 
 
+async def test_a_prompt_is_counted_as_it_is_run(url: str) -> None:
+    engine = ChatHttpEngine([url])
+    await engine.start()
+    chat = ChatRequest(id="r", model=engine.models()[0].id, messages=(Message("user", "Tell me a story."),))
+    counted = await engine.count(chat)
+    await engine.close()
+    (usage,) = (delta for delta in await answer(url) if isinstance(delta, Usage))
+    assert counted == usage.input_tokens
+
+
 async def test_its_model_is_known_with_its_context(url: str) -> None:
     engine = ChatHttpEngine([url])
     await engine.start()

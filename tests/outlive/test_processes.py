@@ -100,6 +100,28 @@ def test_a_call_that_was_seen_is_not_made_again_and_one_that_was_not_is(tmp_path
     assert calls_of(ended)[:1] == before
 
 
+def test_a_compaction_that_was_cut_off_is_made_again_in_its_place(tmp_path: Path) -> None:
+    slowly = ("--token-delay-ms", "20")
+    with process(tmp_path, *slowly) as (server, http):
+        talk = [{"role": "user", "content": "Hi."}, {"type": "compaction_trigger"}]
+        response_id = start(http, talk, background=True)["id"]
+        until_compacting(http, response_id)
+        kill(server)
+    with process(tmp_path) as (_, http):
+        ended = until(http, response_id)
+        sent = replay(http, response_id)
+
+    assert [item["type"] for item in ended["output"]] == ["compaction"]
+    assert [event["type"] for event in events(sent)].count("response.compaction.compacting") == 1
+    assert ended["status"] == folded(sent).status == "completed"
+
+
+def until_compacting(http: httpx.Client, response_id: str) -> None:
+    """Follow a run until its compaction has begun."""
+    with http.stream("GET", f"/v1/responses/{response_id}", params={"stream": "true"}) as sent:
+        assert any("response.compaction.compacting" in line for line in sent.iter_lines())
+
+
 def test_structured_text_that_was_cut_off_ends_as_failed(tmp_path: Path) -> None:
     response_id, seen = interrupted(tmp_path, SLOW, 3, background=True, text=SCHEMA)
     with process(tmp_path) as (_, http):

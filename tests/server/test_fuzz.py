@@ -9,12 +9,14 @@ import pytest
 from antiphon.stores.sql import SqlStore
 from tests.live import Live, serve
 
-EXAMPLES, SEED, LIMIT_S = 30, 20261122, 120
+EXAMPLES, SEED, LIMIT_S = 30, 20261122, 240
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
     "unsupported_method,allow_header_conformance"
 )
 READING = ("getResponse", "listInputItems", "cancelResponse", "deliverToolOutputs")
+RESEMBLING = ("countInputTokens", "compactConversation")
+"""Their bodies are parts of that of createResponse, which is tried at length."""
 
 
 @pytest.mark.timeout(LIMIT_S + 30)
@@ -41,6 +43,11 @@ def known_ids(running: Live) -> str:
     operations = [
         f'[[operations]]\ninclude-operation-id = "{name}"\nparameters = {{ response_id = "{second["id"]}" }}\n'
         for name in READING
+    ]
+    operations += [
+        f'[[operations]]\ninclude-operation-id = "{name}"\n'
+        "generation.max-examples = 5\nphases.coverage.enabled = false\n"
+        for name in RESEMBLING
     ]
     model = '[[operations]]\ninclude-operation-id = "getModel"\nparameters = { model_id = "scripted" }\n'
     return "\n".join([*operations, model])

@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.live import Live
+from antiphon.core.chat import ChatRequest
+from antiphon.engines.scripted import ScriptedEngine, ScriptedGeneration
+from antiphon.errors import EngineError
+from tests.live import Live, serve
 from tests.openapi_schema import validate_event, validate_response
 
 SEALED = "reasoning.encrypted_content"
@@ -33,6 +36,38 @@ def test_a_summary_is_streamed_as_a_part_of_the_reasoning_item(live: Live, mode:
     ]
     assert reasoning_of(last)["summary"] == [{"type": "summary_text", "text": summary}]
     assert live.http.get(f"/v1/responses/{last['id']}").json()["output"] == last["output"]
+
+
+@pytest.mark.parametrize("stream_of_text", ["[[say:x]]", "[[call:f {}]]", ""])
+def test_the_model_sums_up_where_the_server_is_set_to_it(stream_of_text: str) -> None:
+    thought = "I look at the sky, and it is blue. " * 40
+    with serve(reasoning_summaries="model", check_events=True) as live:
+        events = live.stream(f"[[think:{thought}]]{stream_of_text}", reasoning={"summary": "auto"}, include=[SEALED])
+        plain = live.create(f"[[think:{thought}]]{stream_of_text}")
+    for event in events:
+        validate_event(event)
+    deltas = [event["delta"] for event in events if event["type"] == "response.reasoning_summary_text.delta"]
+    last = events[-1]["response"]
+
+    assert len(deltas) > 1
+    assert [part["text"] for part in reasoning_of(last)["summary"]] == ["".join(deltas)]
+    assert "".join(deltas).startswith("Echo: Below is what you thought")  # what the scripted model makes of the wish
+    assert reasoning_of(last)["encrypted_content"]
+    assert last["usage"]["input_tokens"] > 2 * plain["usage"]["input_tokens"]
+    assert reasoning_of(plain)["summary"] == []
+
+
+def test_a_short_thought_and_one_that_cannot_be_summed_up_are_cut_instead() -> None:
+    class Unwilling(ScriptedEngine):
+        async def prepare(self, chat: ChatRequest) -> ScriptedGeneration:
+            if chat.id.endswith("_summary"):
+                raise EngineError("Not now.")
+            return await super().prepare(chat)
+
+    with serve(Unwilling(), reasoning_summaries="model") as live:
+        short = live.create("[[think:I look.]][[say:x]]", reasoning={"summary": "detailed"})
+        long = live.create(f"[[think:It is blue.{' So it is.' * 60}]][[say:x]]", reasoning={"summary": "concise"})
+    assert [reasoning_of(each)["summary"][0]["text"] for each in (short, long)] == ["I look.", "It is blue."]
 
 
 def test_nobody_who_does_not_ask_gets_a_summary_or_sealed_text(live: Live) -> None:

@@ -155,3 +155,16 @@ def test_what_nobody_has_thought_of_is_one_error_and_the_lane_goes_on() -> None:
         assert turn(socket, input="b")
 
     assert (error["status"], error["code"]) == (500, "server_error")
+
+
+def test_a_compaction_is_gone_on_from_without_a_store(socket: ClientConnection) -> None:
+    first = turn(socket, store=False, input="word " * 300)
+    send(socket, store=False, input=[{"type": "compaction_trigger"}], previous_response_id=first["id"])
+    events = until_end(socket)
+    (item,) = events[-1]["response"]["output"]
+    again = turn(socket, store=False, input="On.", previous_response_id=events[-1]["response"]["id"])
+    alone = turn(socket, store=False, input=[item, {"role": "user", "content": "On."}])
+
+    assert "response.compaction.compacting" in [event["type"] for event in events]
+    assert item["type"] == "compaction"
+    assert again["usage"]["input_tokens"] == alone["usage"]["input_tokens"]
