@@ -49,6 +49,7 @@ def draft_response(
         model=model,
         previous_response_id=request.previous_response_id,
         conversation=UNSET if request.conversation is None else ConversationReference(request.conversation.id),
+        prompt=_optional(request.prompt),
         instructions=None if request.instructions is None else _raw(request.instructions),
         tools=_raw([_without_secrets(tool) for tool in request.tools]),
         tool_choice=_raw(request.tool_choice or "auto"),
@@ -171,6 +172,10 @@ def _or(value: T | None, default: T) -> T:
 
 def _unset(value: T | None) -> T | UnsetType:
     return UNSET if value is None else value
+
+
+def _optional(value: object | None) -> Raw | UnsetType:
+    return UNSET if value is None else _raw(value)
 
 
 def _raw(value: object) -> Raw:

@@ -196,10 +196,8 @@ def _check_state(request: CreateResponse) -> None:
             param="previous_response_id",
             code="mutually_exclusive_parameters",
         )
-    if request.prompt is not None:
-        raise InvalidRequest("'prompt' is not supported by this server.", param="prompt", code="unsupported_parameter")
     goes_on = request.previous_response_id is not None or request.conversation is not None
-    if not request.input and not request.instructions and not goes_on:
+    if not request.input and not request.instructions and not goes_on and request.prompt is None:
         raise missing_input()
 
 

@@ -25,6 +25,7 @@ from antiphon.server.handlers import Handlers
 from antiphon.server.metrics import CLIENT_GONE, UNMATCHED, Metrics
 from antiphon.server.openapi import document
 from antiphon.server.paths import azure_paths
+from antiphon.server.prompt_handlers import PromptHandlers
 from antiphon.server.reply_headers import HeaderOptions
 from antiphon.server.websocket import Sockets
 from antiphon.service.responses import Responses
@@ -59,7 +60,7 @@ class RouteRow(Struct, frozen=True):
     is_azure: bool = False
 
 
-def routes(handlers: Handlers, conversations: ConversationHandlers) -> list[RouteRow]:
+def routes(handlers: Handlers, conversations: ConversationHandlers, prompts: PromptHandlers) -> list[RouteRow]:
     """Every endpoint there is, but for Azure's."""
     return [
         RouteRow("POST", "/v1/responses", handlers.create_response),
@@ -71,6 +72,7 @@ def routes(handlers: Handlers, conversations: ConversationHandlers) -> list[Rout
         RouteRow("POST", "/v1/responses/{response_id}/tool_outputs", handlers.deliver_tool_outputs),
         RouteRow("GET", "/v1/responses/{response_id}/input_items", handlers.list_input_items),
         *conversation_routes(conversations),
+        *prompt_routes(prompts),
         RouteRow("GET", "/v1/models", handlers.list_models),
         RouteRow("GET", "/v1/models/{model_id:path}", handlers.get_model),
         RouteRow("GET", "/health", handlers.health, public=True),
@@ -96,6 +98,20 @@ def conversation_routes(handlers: ConversationHandlers) -> list[RouteRow]:
     ]
 
 
+def prompt_routes(handlers: PromptHandlers) -> list[RouteRow]:
+    """Those of prompts."""
+    one = "/v1/prompts/{prompt_id}"
+    return [
+        RouteRow("POST", "/v1/prompts", handlers.create),
+        RouteRow("GET", "/v1/prompts", handlers.list_prompts),
+        RouteRow("GET", one, handlers.get),
+        RouteRow("DELETE", one, handlers.delete),
+        RouteRow("POST", f"{one}/versions", handlers.add_version),
+        RouteRow("GET", f"{one}/versions", handlers.list_versions),
+        RouteRow("GET", f"{one}/versions/{{version}}", handlers.get_version),
+    ]
+
+
 def azure_routes(rows: Sequence[RouteRow]) -> list[RouteRow]:
     """Azure's families: each path of the API once more in every one, over the same handlers."""
     return [replace(row, path=path, is_azure=True) for row in rows for path in azure_paths(row.path)]
@@ -115,7 +131,11 @@ class App:
             done_marker=options.done_marker,
             document=document(azure=options.azure.enabled),
         )
-        rows = routes(handlers, ConversationHandlers(service.conversations, strict=options.strict))
+        rows = routes(
+            handlers,
+            ConversationHandlers(service.conversations, strict=options.strict),
+            PromptHandlers(service.prompts, strict=options.strict),
+        )
         if options.azure.enabled:
             rows += azure_routes(rows)
         keys = KeyRing(options.api_keys)

@@ -7,6 +7,7 @@ import msgspec
 from antiphon.server import answers
 from antiphon.server.conversation_operations import CONVERSATION_OPERATIONS
 from antiphon.server.operation import INCLUDE, PAGE, Operation, Parameter
+from antiphon.server.prompt_operations import PROMPT_OPERATIONS
 from antiphon.service.tool_outputs import ToolOutputsBody
 from antiphon.wire.dialects import DIALECTS
 from antiphon.wire.request import CompactConversation, CountInputTokens, CreateResponse
@@ -128,6 +129,7 @@ OPERATIONS: Sequence[Operation] = (
         errors=(400, 401, 404, 503),
     ),
     *CONVERSATION_OPERATIONS,
+    *PROMPT_OPERATIONS,
     Operation(
         id="listModels",
         method="GET",

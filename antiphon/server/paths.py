@@ -17,7 +17,7 @@ AZURE_BASES: Sequence[str] = (
 _SOCKETS: Sequence[re.Pattern[str]] = tuple(
     compile_path(f"{base}/responses")[0] for base in (OPENAI_BASE, *AZURE_BASES)
 )
-_OURS = ("responses", "conversations")
+_OURS = ("responses", "conversations", "prompts")
 
 
 def is_azure(path: str) -> bool:
@@ -42,7 +42,8 @@ def socket_parameters(path: str) -> dict[str, str] | None:
 def is_ours(path: str) -> bool:
     """Whether a path is for this server where another one answers beside it.
 
-    That is all of Azure's, and of OpenAI's those of responses and conversations: models and health the other has too.
+    That is all of Azure's, and of OpenAI's those of responses, conversations and prompts: models and health the other
+    has too.
     """
     return is_azure(path) or any(
         path == base or path.startswith(f"{base}/") for base in (f"{OPENAI_BASE}/{name}" for name in _OURS)

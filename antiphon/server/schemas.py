@@ -25,6 +25,7 @@ from antiphon.wire.conversation import (
 )
 from antiphon.wire.items import CustomToolCallOutput, FunctionCallOutput, Item, Message
 from antiphon.wire.leniency import OBJECTS
+from antiphon.wire.prompt import PromptResource, PromptTemplate
 from antiphon.wire.request import (
     CompactConversation,
     Conversation,
@@ -52,6 +53,7 @@ REQUEST_FORMS: Mapping[Place, Any] = {
     (CompactConversation, "input"): str | tuple[Item, ...],
     (CompactConversation, "extras"): Extras,
     (Message, "content"): str | tuple[MessagePart, ...],
+    (PromptTemplate, "messages"): tuple[Message, ...],
     (FunctionCallOutput, "output"): str | tuple[OutputPart, ...],
     (CustomToolCallOutput, "output"): str | tuple[OutputPart, ...],
     (ToolChoiceHosted, "type"): Literal[HOSTED_CHOICES],
@@ -61,7 +63,18 @@ REQUEST_FORMS: Mapping[Place, Any] = {
 """What a field of a request may hold, where its struct says less."""
 
 ANSWER_FORMS: Mapping[Place, Any] = {
-    (Response, "instructions"): str | None,
+    (Response, "instructions"): str | tuple[Item, ...] | None,
+    (PromptResource, "name"): str,
+    (PromptResource, "instructions"): str,
+    (PromptResource, "messages"): tuple[Item, ...],
+    (PromptResource, "model"): str,
+    (PromptResource, "tools"): tuple[Tool, ...],
+    (PromptResource, "tool_choice"): ToolChoice,
+    (PromptResource, "parallel_tool_calls"): bool,
+    (PromptResource, "text"): TextConfig,
+    (PromptResource, "temperature"): float,
+    (PromptResource, "top_p"): float,
+    (PromptResource, "max_output_tokens"): int,
     (Response, "tools"): tuple[Tool, ...],
     (Response, "tool_choice"): ToolChoice,
     (Response, "text"): TextConfig,
@@ -164,7 +177,7 @@ def _bounds(struct: type[Struct], name: str) -> Schema:
     """What validation demands of a field of the request."""
     if struct in (CreateConversation, CreateConversationItems) and name == "items":
         return {"maxItems": MOST_ITEMS}
-    if struct not in (CreateResponse, Extras, CreateConversation, UpdateConversation):
+    if struct not in (CreateResponse, Extras, CreateConversation, UpdateConversation, PromptTemplate):
         return {}
     if name == "include":
         return {"items": {"enum": sorted(validate.INCLUDABLE)}}

@@ -22,6 +22,7 @@ from antiphon.service.manner import Manner
 from antiphon.service.media import Media, MediaLimits
 from antiphon.service.options import Options
 from antiphon.service.own_items import own_items
+from antiphon.service.prompts import Prompts, echoed_instructions
 from antiphon.service.reasoning import of_context, summary_mode, unopened, unsealed
 from antiphon.service.records import is_kept
 from antiphon.service.sealing import Sealer
@@ -59,6 +60,7 @@ class Planner:
         documents: Documents | None = None,
         grammars: Grammars | None = None,
         fetcher: Fetcher | None = None,
+        prompts: Prompts,
     ) -> None:
         self.catalog = Catalog(engine, options.default_model)
         self._store = store
@@ -70,6 +72,7 @@ class Planner:
         self._grammars = grammars
         limits = MediaLimits(max_image_bytes=options.max_image_bytes, max_file_bytes=options.max_file_bytes)
         self._media = Media(limits, documents, fetcher)
+        self._prompts = prompts
 
     def dialect(self, name: str | None) -> Dialect:
         """Raises: InvalidRequest for a name that is no dialect's."""
@@ -88,6 +91,7 @@ class Planner:
     ) -> Work:
         """Resolve all that a request names. Raises: ClientError."""
         dialect = self.dialect(manner.dialect)
+        request, preface = await self._fill(request, tenant)
         model = self.catalog.choose(request.model, tenant)
         own = await own_items(request.input, tenant, self._store, self._ids)
         stored = self._options.store_enabled and (manner.force_store or request.store is not False)
@@ -103,6 +107,8 @@ class Planner:
         base = draft_response(request, self._ids("resp"), int(self._clock()), name, stored=stored, tier=tier)
         if manner.azure:
             base = replace(base, content_filters=Raw(b"[]"))
+        if preface:
+            base = replace(base, instructions=echoed_instructions(request, preface))
         return Work(
             base=replace(base, input_transformations=Raw(encode(removed))) if removed else base,
             request=request,
@@ -110,6 +116,7 @@ class Planner:
             toolbox=toolbox,
             own=own,
             items=items,
+            preface=await self._media.read(preface, 0, model),
             reasoning_family=self._reasoning_family(model),
             cache_salt=self._cache_salt(tenant, request),
             dialect=self._worded(dialect, request),
@@ -120,6 +127,13 @@ class Planner:
 
     def _summary(self, request: CreateResponse) -> Mode | None:
         return summary_mode(request) if self._options.reasoning_summaries == "model" else None
+
+    async def _fill(self, request: CreateResponse, tenant: str) -> tuple[CreateResponse, tuple[Item, ...]]:
+        """The request with what its prompt says, and the prompt's messages."""
+        if request.prompt is None:
+            return request, ()
+        filled = await self._prompts.fill(request, tenant)
+        return filled.request, filled.preface
 
     def _reasoning_family(self, model: Model) -> str:
         return model.reasoning_family or self._options.reasoning_family or family_of(model.served_as or model.id)
@@ -155,7 +169,7 @@ class Planner:
         """
         if abandoned.request is None:
             raise EngineError("The server stopped before the response was complete.")
-        request = decode_create(abandoned.request)
+        request, preface = await self._fill(decode_create(abandoned.request), abandoned.tenant)
         model = self.catalog.choose(request.model or base.model, abandoned.tenant)
         *past, own = past_turns(await self._store.chain(abandoned.tenant, abandoned.id))
         history = conversation.assemble(past, own.items)
@@ -170,6 +184,7 @@ class Planner:
             toolbox=_toolbox(request, expand(items, seal.open)),
             own=own.items,
             items=items,
+            preface=await self._media.read(preface, 0, model),
             reasoning_family=self._reasoning_family(model),
             cache_salt=self._cache_salt(abandoned.tenant, request),
             dialect=dialect,

@@ -51,6 +51,7 @@ from antiphon.service.mailbox import Mailbox, MemoryMailbox, StoredMailbox
 from antiphon.service.manner import Manner
 from antiphon.service.options import Options
 from antiphon.service.planner import Planner, no_work
+from antiphon.service.prompts import Prompts, pinned
 from antiphon.service.reasoning import conclusion
 from antiphon.service.records import head_of, snapshot, stored_items
 from antiphon.service.recovery import attempts_error, fold_log, obstacle
@@ -136,6 +137,7 @@ class Responses:
         self._clock = clock
         self._ids = ids
         self._sealer = sealer
+        self.prompts = Prompts(store.prompts, clock=clock, ids=ids, enabled=options.store_enabled)
         self._planner = Planner(
             engine,
             store,
@@ -147,6 +149,7 @@ class Responses:
             documents=documents,
             fetcher=fetcher,
             grammars=grammars,
+            prompts=self.prompts,
         )
         self._readers = [reader for reader in (documents, grammars, fetcher) if reader is not None]
         self._slots = BackgroundSlots(options.background_running, options.background_queue)
@@ -326,7 +329,7 @@ class Responses:
                 expires_at=None if retention is None else now + retention,
                 head=head_of(base),
                 input=stored_items(items),
-                request=body if base.background else None,
+                request=pinned(body, work.request.prompt) if base.background and body else None,
                 dialect=work.dialect.name,
                 conversation=origin.place,
             )

@@ -137,6 +137,9 @@ def continuation(stored: StoredResponse, outputs: Sequence[Output], *, stream: b
         raise _not_waiting()
     head = msgspec.json.decode(stored.head, type=dict[str, Raw])
     request: dict[str, object] = {name: head[name] for name in INHERITED if bytes(head[name]) not in DEFAULTS}
+    if "prompt" in head:  # its instructions are made anew, and may be more than a text
+        request.pop("instructions", None)
+        request["prompt"] = head["prompt"]
     # Calls in a conversation are answered there, so that it goes on.
     place = "previous_response_id" if "conversation" not in head else "conversation"
     request |= {

@@ -46,6 +46,7 @@ class NoGeneration:
 class Work(Struct, frozen=True, kw_only=True):
     """One request, checked and resolved. `own` are its input items; `items` is the conversation up to and with them.
 
+    `preface` are the messages of its prompt.
     `session` names the chain or conversation; `credentials` are the client's, where the engine may be shown them.
     `summary` is how thoughts are summed up by the model, None where they are not.
     """
@@ -56,6 +57,7 @@ class Work(Struct, frozen=True, kw_only=True):
     toolbox: Toolbox
     own: Sequence[Item]
     items: Sequence[Item]
+    preface: Sequence[Item] = ()
     reasoning_family: str = GENERIC
     cache_salt: str | None = None
     dialect: Dialect = OPENAI
@@ -149,7 +151,7 @@ class Work(Struct, frozen=True, kw_only=True):
         return ChatRequest(
             id=self.base.id,
             model=self.model.id,
-            messages=conversation.to_messages(items, request.instructions),
+            messages=conversation.to_messages((*self.preface, *items), request.instructions),
             tools=self.toolbox.functions,
             tool_choice=self._choice(output),
             cache_salt=self.cache_salt,

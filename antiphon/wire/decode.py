@@ -6,8 +6,10 @@ import msgspec
 from msgspec import Raw, Struct
 
 from antiphon.errors import InvalidRequest
+from antiphon.wire.content import InputText, OutputPart
 from antiphon.wire.faults import Fault
 from antiphon.wire.leniency import Requests
+from antiphon.wire.primitives import kind_of, read_str
 from antiphon.wire.request import CreateResponse
 
 T = TypeVar("T", bound=Struct)
@@ -48,3 +50,13 @@ def _complaint(body: bytes) -> str:
     except msgspec.DecodeError as error:
         return f"The body of your request is not valid JSON: {error}."
     return "The body of your request is not valid JSON."
+
+
+def decode_output_part(raw: Raw, path: str) -> OutputPart:
+    """A text, given as a string or as a part, an image or a file. Raises: InvalidRequest that names `path`."""
+    try:
+        if kind_of(raw) == "string":
+            return InputText(read_str(raw))
+        return cast(OutputPart, _lenient.readers.of(OutputPart)(raw))
+    except Fault as fault:
+        raise fault.under(path).refusal() from None

@@ -15,6 +15,7 @@ from antiphon.wire.conversation import UpdateConversation
 from antiphon.wire.faults import Fault, invalid_value, missing, wrong_type
 from antiphon.wire.items import CustomToolCall, CustomToolCallOutput, FunctionCall, FunctionCallOutput, Item, Message
 from antiphon.wire.primitives import NULL, array_of, kind_of, read_elements, read_fields, read_raw, read_str
+from antiphon.wire.prompt import PromptTemplate
 from antiphon.wire.reader import Readers
 from antiphon.wire.request import (
     CompactConversation,
@@ -104,6 +105,7 @@ class Requests:
             (CountInputTokens, "conversation"): self._read_conversation,
             (CountInputTokens, "tool_choice"): self._read_tool_choice,
             (CompactConversation, "input"): self._read_input,
+            (PromptTemplate, "tool_choice"): self._read_tool_choice,
             (Message, "content"): self._read_content,
             (FunctionCall, "arguments"): self._read_arguments,
             (CustomToolCall, "input"): self._read_text,

@@ -63,7 +63,6 @@ BROKEN: list[tuple[dict[str, Any], str, str]] = [
         "previous_response_id",
         "mutually_exclusive_parameters",
     ),
-    ({"prompt": {"id": "pmpt_1"}}, "prompt", "unsupported_parameter"),
     ({"input": []}, "input", "missing_required_parameter"),
     (content({"type": "input_file", "file_id": "file_1"}), "input[0].content[0].file_id", "unsupported_value"),
     (content(IMAGE, {"type": "input_image", "file_id": "file_1"}), "input[0].content[1].file_id", "unsupported_value"),

@@ -21,6 +21,7 @@ from antiphon.server.cors import CorsOptions
 from antiphon.server.error_answers import ErrorStyle, envelope, retry_headers
 from antiphon.server.frames import error_frame
 from antiphon.server.handlers import Handlers
+from antiphon.server.prompt_handlers import PromptHandlers
 from antiphon.server.reply_headers import HeaderOptions
 from tests.live import CLIENT_S, Live, serve
 
@@ -38,7 +39,11 @@ def open_to_page() -> Iterator[Live]:
 
 def paths() -> list[str]:
     """Every path that is served, with something in the place of parameters."""
-    rows = routes(Handlers.__new__(Handlers), ConversationHandlers.__new__(ConversationHandlers))
+    rows = routes(
+        Handlers.__new__(Handlers),
+        ConversationHandlers.__new__(ConversationHandlers),
+        PromptHandlers.__new__(PromptHandlers),
+    )
     found = {row.path for row in [*rows, *azure_routes(rows)]}
     return sorted("/".join("x" if part.startswith("{") else part for part in path.split("/")) for path in found)
 

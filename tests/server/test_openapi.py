@@ -8,12 +8,13 @@ import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from antiphon.server.app import azure_routes, routes
+from antiphon.server.app import RouteRow, azure_routes, routes
 from antiphon.server.conversation_handlers import ConversationHandlers
 from antiphon.server.event_schemas import COMPONENTS, EVENT
 from antiphon.server.handlers import Handlers
 from antiphon.server.openapi import ERRORS, document
 from antiphon.server.operations import OPERATIONS
+from antiphon.server.prompt_handlers import PromptHandlers
 from antiphon.wire.decode import decode_create
 from antiphon.wire.dialects import DIALECTS, type_of
 from antiphon.wire.events import EVENTS
@@ -35,18 +36,19 @@ def fault_of(name: str, value: Any) -> str | None:
     return f"{error.json_path}: {error.message[:300]}" if error else None
 
 
-def test_every_route_has_a_row_and_every_row_a_route() -> None:
-    # A table of routes asks nothing of its handlers.
+def all_routes() -> list[RouteRow]:
+    """A table of routes asks nothing of its handlers."""
     handlers, conversations = Handlers.__new__(Handlers), ConversationHandlers.__new__(ConversationHandlers)
-    served = {(row.method, row.path.replace(":path", ""), row.public) for row in routes(handlers, conversations)}
+    return routes(handlers, conversations, PromptHandlers.__new__(PromptHandlers))
+
+
+def test_every_route_has_a_row_and_every_row_a_route() -> None:
+    served = {(row.method, row.path.replace(":path", ""), row.public) for row in all_routes()}
     assert {(row.method, row.path, row.public) for row in OPERATIONS} == served
 
 
 def test_azures_paths_are_those_of_the_api_in_three_more_families() -> None:
-    handlers, conversations = Handlers.__new__(Handlers), ConversationHandlers.__new__(ConversationHandlers)
-    served = {
-        (row.method, row.path.replace(":path", ""), row.public) for row in azure_routes(routes(handlers, conversations))
-    }
+    served = {(row.method, row.path.replace(":path", ""), row.public) for row in azure_routes(all_routes())}
     api = [row for row in OPERATIONS if "servers" not in DOCUMENT["paths"][row.path][row.method.lower()]]
     assert {row.path.split("/")[1] for row in api} == {"v1"}
     bases = ("/openai/v1", "/openai", "/openai/deployments/{deployment}")
