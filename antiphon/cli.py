@@ -13,6 +13,7 @@ from antiphon.config.flags import add_flags, given_flags
 from antiphon.config.settings import Row, rows, written
 from antiphon.config.sources import ConfigError, Loaded, load
 from antiphon.config.values import suggestion
+from antiphon.coverage.command import add_coverage_command
 from antiphon.errors import SetupError
 from antiphon.upstreams import effective_tables
 
@@ -140,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     add_flags(checking)
     keeping = add("data", "Export, erase, back up and restore what is stored.", run=data)
     data_command.add_verbs(keeping, lambda verb: add_flags(verb, only=["data_dir"]))
+    add_coverage_command(add)
     add("version", "Print the version.", run=version)
     return parser
 

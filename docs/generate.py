@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+import coverage_tables
 import diagrams
 import dialect_tables
 import error_codes
@@ -88,6 +89,7 @@ STREAMS = {
 DIALECTS = {"overview": dialect_tables.overview, "differences": dialect_tables.differences}
 ERRORS = {"errors": error_codes.table, "stream codes": error_codes.stream_codes}
 PAGES: Mapping[str, Callable[[], str]] = {
+    "coverage.md": coverage_tables.page,
     "settings.md": settings_page,
     "streams.md": partial(filled, "streams.md", STREAMS),
     "dialects.md": partial(filled, "dialects.md", DIALECTS),
