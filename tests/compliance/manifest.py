@@ -46,7 +46,7 @@ CAPABILITIES = (
     Requirement("C1.unknown", OURS, "tool_outputs of an unknown response is 404."),
     Requirement("C1.ended", OURS, "tool_outputs of a response that has ended makes the response that follows it."),
     Requirement("C1.live", OURS, "A run that waits for tool outputs goes on in the same response."),
-    Requirement("C2.delta", OURS, "In `vllm-extended` every call has response.tool_call.delta events.", served=False),
+    Requirement("C2.delta", OURS, "In `vllm-extended` every call has response.tool_call.delta events."),
     Requirement("C3.sessions", OURS, "Sessions have a life, a number, an eviction policy.", served=False),
     Requirement("C4.stream", API, "A failure after the first byte is an error event, then response.failed."),
     Requirement("C4.stored", API, "What failed in mid-stream is stored as failed."),
@@ -54,10 +54,10 @@ CAPABILITIES = (
     Requirement("H1.cached", API, "usage.input_tokens_details.cached_tokens shows what was cached."),
     Requirement("H1.routing", OURS, "Equal keys reach one replica; tenants share no cache.", served=False),
     Requirement("H2.item", API, "Raw reasoning is a reasoning item with reasoning_text parts and events."),
-    Requirement("H2.dialects", OPEN, "response.reasoning.* in the dialects that have it.", served=False),
+    Requirement("H2.dialects", OPEN, "response.reasoning.* in the dialects that have it."),
     Requirement("H3.summary", API, "reasoning.summary yields streamed summary parts."),
     Requirement("H4.encrypted", API, "Reasoning is returned encrypted on request and taken back.", served=False),
-    Requirement("H4.context", OURS, "response.additional_context events in `vllm-extended`.", served=False),
+    Requirement("H4.context", OURS, "response.additional_context events in `vllm-extended`."),
     Requirement("H5.limits", OURS, "Requests and tokens per minute are limited per key and model.", served=False),
     Requirement("M1.paths", AZURE, "The three families of Azure's paths serve what OpenAI's do."),
     Requirement("M1.headers", AZURE, "Azure's request ids, region and client request id are on every answer."),
@@ -100,12 +100,12 @@ CAPABILITIES = (
     Requirement("L3.strict", OURS, "A strict server refuses what is not OpenAI's."),
     Requirement("L4.keepalive", EVENTS_OF_API, "An idle stream gets keepalive events that repeat the last number."),
     Requirement("L5.none", API, "A stream of OpenAI's dialect ends without [DONE]."),
-    Requirement("L5.setting", OPEN, "A stream ends with [DONE] where that is asked for.", served=False),
+    Requirement("L5.setting", OPEN, "A stream ends with [DONE] where that is asked for."),
     Requirement("L6.numbers", EVENTS_OF_API, "sequence_number begins at 0 and has no gap."),
     Requirement("L6.resumed", API, "Numbers go on unbroken in a resumed stream."),
     Requirement("L7.ids", API, "Ids agree in events, final object and store."),
-    Requirement("L7.contradiction", OURS, "A request_id that contradicts its header is 400.", served=False),
-    Requirement("L8.tier", API, "The tier really used is echoed; others are refused by setting.", served=False),
+    Requirement("L7.contradiction", OURS, "A request_id that contradicts its header is 400."),
+    Requirement("L8.tier", API, "The tier really used is echoed; others are refused by setting."),
     Requirement("E1.broken", OURS, "A broken engine stream becomes a clean failure.", served=False),
     Requirement("E2.timeout", OURS, "A live call without an answer ends the response with an error."),
     Requirement("E3.parallel", API, "parallel_tool_calls is honoured both ways."),
@@ -132,6 +132,7 @@ CAPABILITIES = (
     Requirement("items.compaction_trigger", API, "A compaction trigger yields one compaction item and nothing else."),
     Requirement("items.configuration_update", API, "A configuration update holds for what is said behind it."),
     Requirement("endpoint.conversations", API, "Conversations and their items."),
+    Requirement("endpoint.prompts", OURS, "Prompts are kept in versions."),
     Requirement("endpoint.websocket", API, "Responses over a WebSocket.", served=False),
 )
 
@@ -168,13 +169,12 @@ NOT_SENT = (
 HONOURED = (
     "model input instructions previous_response_id tools tool_choice parallel_tool_calls max_tool_calls text reasoning "
     "include metadata conversation temperature top_p top_logprobs max_output_tokens truncation stream store background "
-    "safety_identifier prompt_cache_key user context_management"
+    "safety_identifier prompt_cache_key user context_management prompt service_tier stream_options"
 ).split()
 """Request parameters that do what they say."""
 
 NOT_HONOURED = (
-    "access_programs background_options image moderation prompt prompt_cache_options "
-    "prompt_cache_retention service_tier stream_options"
+    "access_programs background_options image moderation prompt_cache_options prompt_cache_retention"
 ).split()
 """Request parameters that are refused, or taken without effect."""
 
