@@ -19,7 +19,7 @@ def _rows() -> Iterator[str]:
     metrics.count_request("/health", "GET", 200)
     for figure in metrics.collect():
         name = figure.name + ("_total" if figure.type == "counter" else "")
-        labels = sorted({label for sample in figure.samples for label in sample.labels} - {"le"})
+        labels = sorted({label for sample in figure.samples for label in sample.labels} - {"le"}) or figure._labelnames
         shown = ", ".join(f"`{label}`" for label in labels)
         yield f"| `{name}` | {figure.type} | {shown} | {figure.documentation} |"
     yield PROCESS

@@ -82,9 +82,9 @@ def test_a_quirk_that_does_not_exist_is_named(key: str, said: str, tmp_path: Pat
 def test_the_tables_are_shown_without_their_secrets(tmp_path: Path) -> None:
     toml = UPSTREAM + "api_key_env = 'THE_KEY'\nheaders = { X-Team = 'hidden' }\nproxy = 'http://me:hidden@p:1'\n"
     settings = load({}, {"THE_KEY": "hidden"}, write(tmp_path, toml + MODEL)).settings
-    shown = [" ".join(line) for line in effective_tables(settings)]
+    shown = ["  ".join(line) for line in effective_tables(settings)]
     assert "hidden" not in repr((shown, settings))
-    assert shown[1] == '[[model]] m upstream="a"'
+    assert shown[1] == '[[model]] m  upstream="a"'
     checked = run("check", "--config", str(tmp_path / "antiphon.toml"), THE_KEY="hidden")
     assert checked.returncode == 0 and shown[0] in checked.stdout
 
