@@ -85,7 +85,7 @@ def test_every_route_tells_its_methods_to_anybody(open_to_page: Live, path: str)
     assert ("HEAD" in allowed) == ("GET" in allowed)
     head = open_to_page.http.head(path)
     assert head.content == b""
-    assert (head.status_code == 405) == ("GET" not in allowed)
+    assert "GET" not in allowed or head.status_code != 405
 
 
 def test_head_of_a_stream_is_its_headers(live: Live) -> None:

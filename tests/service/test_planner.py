@@ -7,6 +7,7 @@ from antiphon.ports import AbandonedRun, Beginning
 from antiphon.service.manner import Manner
 from antiphon.service.options import Options
 from antiphon.service.planner import Planner
+from antiphon.service.prompts import Prompts
 from antiphon.service.records import head_of, stored_items
 from antiphon.stores.memory import MemoryStore
 from antiphon.wire.decode import decode_create
@@ -23,7 +24,9 @@ async def test_a_run_that_is_taken_up_again_is_what_it_was() -> None:
     """The model was named by the path, and the path was Azure's: the request as it came says nothing of either."""
     store, engine = MemoryStore(), ScriptedEngine(model_ids=("one", "two"))
     await store.start()
-    planner = Planner(engine, store, Options(), clock=lambda: 1e9, ids=counting_ids(), sealer=None)
+    ids = counting_ids()
+    prompts = Prompts(store.prompts, clock=lambda: 1e9, ids=ids, enabled=True)
+    planner = Planner(engine, store, Options(), clock=lambda: 1e9, ids=ids, sealer=None, prompts=prompts)
     request = decode_create(b'{"model": "two", ' + BODY[1:])
     work = await planner.plan(request, "default", (), Manner(azure=True, force_store=True))
     base = work.base
