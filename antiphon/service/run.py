@@ -292,7 +292,7 @@ class Run:
             await self._expect([item.call_id for item in items if isinstance(item, Call)])
         finally:
             self._emit(events)
-            self._look_at(events)
+        self._look_at(events)
 
     def _look_at(self, events: Sequence[Event]) -> None:
         if events and not self._has_spoken:

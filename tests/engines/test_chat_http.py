@@ -217,7 +217,7 @@ async def test_an_eager_consumer_gets_the_same_deltas_in_the_same_order() -> Non
             deltas += batch
         assert deltas == [*(TextDelta(word) for word in words), Usage(1, 20), Finish("stop")]
         assert handed
-        assert engine._upstreams[0].load == 0
+        assert engine._pool.servers[0].load == 0
         await engine.close()
 
 
