@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from antiphon import __version__, assembly, data_command, installation
+from antiphon import __version__, assembly, data_command, installation, vllm_command
 from antiphon.config.flags import add_flags, given_flags
 from antiphon.config.settings import Row, rows, written
 from antiphon.config.sources import ConfigError, Loaded, load
@@ -28,6 +28,7 @@ _COMMANDS_NOTE = """\
 ways to run:
   antiphon setup && antiphon serve                  the built-in model, in this process
   antiphon serve --engine http://127.0.0.1:8000/v1  in front of vLLM or any chat-completions server
+  antiphon vllm MODEL [flags of vllm serve]         inside vLLM's own server
   antiphon serve --engine scripted                  predictable answers without a model
 
 `antiphon serve --help` lists every setting."""
@@ -35,7 +36,8 @@ ways to run:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0, 1 for a failure, 2 for a wrong call or configuration."""
-    arguments = _parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    arguments = argparse.Namespace(run=_vllm, rest=given[1:]) if given[:1] == ["vllm"] else _parser().parse_args(given)
     try:
         code: int = arguments.run(arguments)
         return code
@@ -71,6 +73,11 @@ def check(arguments: argparse.Namespace) -> int:
     for name, value in effective_tables(loaded.settings):
         print(f"{name}  {value}")
     return 0
+
+
+def _vllm(arguments: argparse.Namespace) -> int:
+    """Become vLLM's server. Its flags are not ours to know, so they are kept from our parser."""
+    return vllm_command.run(arguments.rest)
 
 
 def data(arguments: argparse.Namespace) -> int:
@@ -142,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     keeping = add("data", "Export, erase, back up and restore what is stored.", run=data)
     data_command.add_verbs(keeping, lambda verb: add_flags(verb, only=["data_dir"]))
     add_coverage_command(add)
+    add("vllm", vllm_command.SUMMARY, run=_vllm, rest=())
     add("version", "Print the version.", run=version)
     return parser
 

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "antiphon"
 
 # What the modules of each room may import from this project, besides their own room.
 BELOW_SERVICE = {"ports", "core", "wire", "errors"}
-LEAVES = {"config", "coverage", "installation", "openmp", "packages"}
+LEAVES = {"config", "coverage", "installation", "openmp", "packages", "vllm_versions"}
 TOP = {
     "cli",
     "__main__",
@@ -20,6 +20,7 @@ TOP = {
     "listener",
     "http_protocols",
     "upstreams",
+    "vllm_command",
     "vllm_plugin",
 }
 ALLOWED = {

@@ -14,7 +14,7 @@ from antiphon.config.values import read_value, suggestion
 from antiphon.errors import SetupError
 
 # Variables that begin like a setting's and are none.
-_OTHER_VARIABLES = ("ANTIPHON_CONFIG", "ANTIPHON_REQUIRE_ALL")
+_OTHER_VARIABLES = ("ANTIPHON_CONFIG", "ANTIPHON_REQUIRE_ALL", "ANTIPHON_VLLM_ANY_VERSION")
 
 
 class ConfigError(SetupError):

@@ -145,6 +145,11 @@ class App:
         self._router = Router(_by_path(rows, keys, self._reception), redirect_slashes=False)
         self._sockets = Sockets(service, keys, _socket_options(options), self._reception)
 
+    @property
+    def metrics(self) -> Metrics:
+        """The figures of this application."""
+        return self._metrics
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
             case "lifespan":

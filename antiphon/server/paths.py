@@ -17,7 +17,14 @@ AZURE_BASES: Sequence[str] = (
 _SOCKETS: Sequence[re.Pattern[str]] = tuple(
     compile_path(f"{base}/responses")[0] for base in (OPENAI_BASE, *AZURE_BASES)
 )
-_OURS = ("responses", "conversations", "prompts")
+OUR_BASES: Sequence[str] = (
+    *(f"{OPENAI_BASE}/{name}" for name in ("responses", "conversations", "prompts")),
+    AZURE_ROOT,
+)
+"""What this server takes for its own, with all below it, where another one answers beside it.
+
+That is all of Azure's, and of OpenAI's what it keeps: models and health the other has too.
+"""
 
 
 def is_azure(path: str) -> bool:
@@ -40,11 +47,12 @@ def socket_parameters(path: str) -> dict[str, str] | None:
 
 
 def is_ours(path: str) -> bool:
-    """Whether a path is for this server where another one answers beside it.
+    """Whether a path is for this server where another one answers beside it."""
+    return our_base(path) is not None
 
-    That is all of Azure's, and of OpenAI's those of responses, conversations and prompts: models and health the other
-    has too.
-    """
-    return is_azure(path) or any(
-        path == base or path.startswith(f"{base}/") for base in (f"{OPENAI_BASE}/{name}" for name in _OURS)
-    )
+
+def our_base(path: str) -> str | None:
+    """Which of `OUR_BASES` a path is below, None if it is for the other server."""
+    if path in OUR_BASES and path != AZURE_ROOT:
+        return path
+    return next((base for base in OUR_BASES if path.startswith(f"{base}/")), None)

@@ -1,14 +1,18 @@
 """What holds only within vLLM's own server, of which there are two processes here."""
 
 import json
+from argparse import Namespace
 from typing import Any
 
 import httpx
 import openai
 import pytest
+from websockets.exceptions import InvalidHandshake
+from websockets.sync.client import connect
 
-from antiphon.vllm_plugin import Door
-from tests.live import parse_events
+from antiphon.server.paths import OUR_BASES
+from antiphon.vllm_plugin import Door, Inside, api_keys
+from tests.live import parse_events, wait_until
 from tests.vllm.serving import CLIENT_S, MODEL, Vllm
 
 pytestmark = [pytest.mark.slow, pytest.mark.vllm, pytest.mark.timeout(1800)]
@@ -91,6 +95,74 @@ def test_one_call_is_given_where_parallel_calls_are_off(vllm: Vllm) -> None:
     assert [json.loads(item.arguments) for item in response.output] == [{"n": 1}]
 
 
-def test_the_door_is_closed_to_paths_that_only_begin_alike() -> None:
-    scopes = ({"type": "http", "path": path} for path in ("/v1/responses", "/v1/responses/x", "/v1/responsesx", "/"))
-    assert [Door().matches(scope)[0].name for scope in scopes] == ["FULL", "FULL", "NONE", "NONE"]
+def test_a_conversation_made_in_one_process_is_gone_on_with_in_any(vllm: Vllm) -> None:
+    with fresh(vllm) as http:
+        made = http.post("/v1/conversations", json={}).json()["id"]
+    for number in range(6):
+        with fresh(vllm) as http:
+            said = create(http, f"[[say:{number}]]", conversation=made)
+            assert said.json()["output"][0]["content"][0]["text"] == str(number)
+    with fresh(vllm) as http:
+        assert len(http.get(f"/v1/conversations/{made}/items?limit=100").json()["data"]) == 12
+
+
+@pytest.mark.parametrize("header", ["api-key", "authorization"])
+@pytest.mark.parametrize("path", ["/openai/v1/responses", f"/openai/deployments/{MODEL}/responses?api-version=preview"])
+def test_azures_paths_are_served_to_those_who_have_vllms_key(vllm: Vllm, path: str, header: str) -> None:
+    key = vllm.api_key if header == "api-key" else f"Bearer {vllm.api_key}"
+    with httpx.Client(base_url=vllm.origin, timeout=CLIENT_S, trust_env=False) as keyless:
+        body = {"model": MODEL, "input": "[[say:azure]]"}
+        assert keyless.post(path, json=body).status_code == 401
+        assert keyless.post(path, json=body, headers={header: f"{key}x"}).status_code == 401
+        answer = keyless.post(path, json=body, headers={header: key})
+    assert answer.json()["output"][0]["content"][0]["text"] == "azure"
+
+
+def test_a_websocket_goes_through_the_door(vllm: Vllm) -> None:
+    headers = {"Authorization": f"Bearer {vllm.api_key}"}
+    url = f"{vllm.origin.replace('http', 'ws')}/v1/responses"
+    with connect(url, additional_headers=headers, open_timeout=CLIENT_S) as socket:
+        kinds, said = [], ""
+        for text in ("one", "two"):
+            socket.send(json.dumps({"type": "response.create", "model": MODEL, "input": f"[[say:{text}]]"}))
+            while not kinds or kinds[-1] != "response.completed":
+                event = json.loads(socket.recv(CLIENT_S))
+                kinds.append(event["type"])
+                said += event.get("delta", "")
+            kinds.append("next")
+    assert said == "onetwo"
+    with pytest.raises(InvalidHandshake):
+        connect(url, open_timeout=CLIENT_S).close()
+
+
+def test_our_figures_stand_in_vllms_metrics_added_up(vllm: Vllm) -> None:
+    labels = {"route": "/v1/responses", "method": "POST", "status": "200"}
+    before = vllm.figure("antiphon_http_requests_total", **labels)
+    for _ in range(8):
+        with fresh(vllm) as http:
+            assert create(http, "[[say:ok]]").status_code == 200
+    assert wait_until(lambda: vllm.figure("antiphon_http_requests_total", **labels) == before + 8, 5)
+    assert vllm.figure("antiphon_run_duration_seconds_count") >= before + 8
+    assert vllm.figure("http_requests_total", handler="/v1/responses") >= before + 8
+
+
+def matches(path: str, **more: Any) -> list[str]:
+    inside = Inside()
+    doors = [Door(base, inside) for base in OUR_BASES]
+    scope = {"type": "http", "path": path, **more}
+    return [door.path for door in doors if door.matches(scope)[0].name == "FULL"]
+
+
+def test_the_doors_are_closed_to_paths_that_only_begin_alike() -> None:
+    assert matches("/v1/responses") == matches("/v1/responses/x") == ["/v1/responses"]
+    assert matches("/v1/conversations/x/items") == ["/v1/conversations"]
+    assert matches("/openai/deployments/m/responses") == ["/openai"]
+    assert matches("/behind/v1/prompts", root_path="/behind") == ["/v1/prompts"]
+    for path in ("/v1/responsesx", "/", "/v1/models", "/health", "/metrics", "/openai.json"):
+        assert matches(path) == []
+
+
+def test_the_keys_are_those_that_vllm_would_ask_for() -> None:
+    assert api_keys(Namespace(api_key=["a", "b"]), {"VLLM_API_KEY": "c"}) == ("a", "b")
+    assert api_keys(Namespace(api_key=None), {"VLLM_API_KEY": "c"}) == ("c",)
+    assert api_keys(Namespace(), {}) == ()
