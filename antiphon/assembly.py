@@ -7,9 +7,14 @@ import shlex
 import signal
 import time
 
+import msgspec
+
 from antiphon import installation
 from antiphon.banner import banner, other_ways, way_of
 from antiphon.config.settings import Settings
+from antiphon.config.tables import LimitTable
+from antiphon.core.grant import Limits
+from antiphon.core.rate_rules import ScopedLimits
 from antiphon.core.tiers import Tiers
 from antiphon.errors import AntiphonError, SetupError
 from antiphon.listener import bind, listen, new_event_loop, origin
@@ -93,6 +98,8 @@ def build_service(settings: Settings, engine: Engine | None = None) -> Responses
         store_enabled=settings.store != "off",
         tool_wait_s=settings.tool_wait_s,
         disconnect_grace_s=settings.disconnect_grace_s,
+        engine_running=settings.engine_running,
+        engine_queue=settings.engine_queue,
         background_running=settings.background_running,
         background_queue=settings.background_queue,
         max_sessions=settings.max_sessions,
@@ -103,6 +110,7 @@ def build_service(settings: Settings, engine: Engine | None = None) -> Responses
         check_events=settings.check_events,
         max_image_bytes=settings.max_image_bytes,
         max_file_bytes=settings.max_file_bytes,
+        limits=tuple(map(_limits, settings.tables.limits)),
         forward_credentials=any(table.forward_credentials for table in settings.tables.upstreams),
         reasoning_summaries=settings.reasoning_summaries,
     )
@@ -127,6 +135,11 @@ def build_fetcher(settings: Settings) -> HttpFetcher:
         raise SetupError(f"fetch_networks: {error}.") from error
     hosts = tuple(host for host in settings.fetch_hosts if host != "none")
     return HttpFetcher(FetchPolicy(hosts=hosts, networks=opened, timeout_s=settings.fetch_timeout_s))
+
+
+def _limits(table: LimitTable) -> ScopedLimits:
+    values = msgspec.structs.asdict(table)
+    return ScopedLimits(scope=values.pop("scope"), name=values.pop("name"), limits=Limits(**values))
 
 
 def build_sealer(settings: Settings) -> Sealer:

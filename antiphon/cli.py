@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from antiphon import __version__, assembly, data_command, installation, vllm_command
+from antiphon import __version__, assembly, data_command, installation, usage_command, vllm_command
 from antiphon.config.flags import add_flags, given_flags
 from antiphon.config.settings import Row, rows, written
 from antiphon.config.sources import ConfigError, Loaded, load
@@ -86,6 +86,16 @@ def data(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def usage(arguments: argparse.Namespace) -> int:
+    """Print who used how much."""
+    settings = _load(arguments).settings
+    try:
+        usage_command.report(arguments, settings.data_dir, settings.tables.prices, _say)
+    except ValueError as error:
+        return _complain([str(error)], MISUSE)
+    return 0
+
+
 def version(_: argparse.Namespace) -> int:
     """Print the version."""
     print(f"antiphon {__version__} (Python {platform.python_version()}, {platform.system()} {platform.machine()})")
@@ -150,6 +160,9 @@ def _parser() -> argparse.ArgumentParser:
     data_command.add_verbs(keeping, lambda verb: add_flags(verb, only=["data_dir"]))
     add_coverage_command(add)
     add("vllm", vllm_command.SUMMARY, run=_vllm, rest=())
+    counting = add("usage", "Print who used how many tokens, and what they cost.", run=usage)
+    usage_command.add_arguments(counting)
+    add_flags(counting, only=["data_dir"])
     add("version", "Print the version.", run=version)
     return parser
 

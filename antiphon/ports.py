@@ -12,6 +12,7 @@ from msgspec import Struct
 from antiphon.core.chat import ChatRequest, Grammar
 from antiphon.core.deltas import Delta
 from antiphon.core.ledger import CallOutput, Delivery
+from antiphon.core.rates import Charge, Verdict
 
 # ---------------------------------------------------------------------------------------------------------- engines
 
@@ -371,6 +372,57 @@ class ConversationStore(Protocol):
         ...
 
 
+class UsageRow(Struct, frozen=True):
+    """What was used on a `day` of UTC (`2026-01-31`) with a key (empty: none) and a model."""
+
+    day: str
+    tenant: str
+    key: str
+    key_name: str
+    model: str
+    requests: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+
+    @property
+    def place(self) -> tuple[str, str, str, str]:
+        """What rows are added up by."""
+        return (self.day, self.tenant, self.key, self.model)
+
+    def plus(self, other: "UsageRow") -> "UsageRow":
+        """This and another row of the same place, as one."""
+        return UsageRow(
+            *(self.day, self.tenant, self.key, other.key_name, self.model),
+            self.requests + other.requests,
+            self.input_tokens + other.input_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.output_tokens + other.output_tokens,
+        )
+
+
+class RateStore(Protocol):
+    """Rate limits and usage, which hold across all processes of a store. Raises: StoreUnavailable from every method."""
+
+    async def take(self, charges: Sequence[Charge], now: float) -> Verdict:
+        """Take all charges or none, as `core.rates.decide` says."""
+        ...
+
+    async def settle(self, charges: Sequence[Charge], now: float) -> Verdict:
+        """Charge without asking, as `core.rates.settle` does. Places of a process that dies come back by themselves."""
+        ...
+
+    async def forget_idle(self, now: float) -> None:
+        """Drop what says nothing any more."""
+        ...
+
+    async def add_usage(self, rows: Sequence[UsageRow]) -> None: ...
+
+    async def usage(self, first: str, last: str) -> Sequence[UsageRow]:
+        """The rows from day `first` to day `last`, in the order of their places."""
+        ...
+
+
 class Quotas(Struct, frozen=True, kw_only=True):
     """What may be stored, beyond which the oldest responses go at the next sweep; None: no limit.
 
@@ -456,6 +508,11 @@ class ResponseStore(Protocol):
 
     Raises: StoreUnavailable from every method when the store cannot be used.
     """
+
+    @property
+    def rates(self) -> RateStore:
+        """The rate limits and the usage of the same store."""
+        ...
 
     @property
     def conversations(self) -> ConversationStore:

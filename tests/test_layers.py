@@ -17,6 +17,7 @@ TOP = {
     "assembly",
     "banner",
     "data_command",
+    "usage_command",
     "listener",
     "http_protocols",
     "upstreams",

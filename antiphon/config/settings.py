@@ -299,6 +299,19 @@ class Settings(Struct, frozen=True, kw_only=True):
             RUNS, "Seconds a foreground response goes on after its last reader left, who may come back.", "S", minimum=0
         ),
     ] = 0.0
+    engine_running: Annotated[
+        int,
+        Note(
+            RUNS,
+            "How many responses may be generated at a time; the others wait, by the shares of their tiers and fairly "
+            "among tenants. 0: no limit.",
+            "N",
+            minimum=0,
+        ),
+    ] = 0
+    engine_queue: Annotated[
+        int, Note(RUNS, "How many responses may wait for `engine_running`; more are a 503.", "N", minimum=0)
+    ] = 1024
     background_running: Annotated[
         int, Note(RUNS, "How many background responses are generated at a time.", "N", minimum=1)
     ] = 16

@@ -10,12 +10,17 @@ import msgspec
 from msgspec import NODEFAULT, Struct
 
 from antiphon.config.secret import Secret
-from antiphon.config.tables import ModelTable, Tables, UpstreamTable
+from antiphon.config.tables import LimitTable, ModelTable, PriceTable, Tables, UpstreamTable
 from antiphon.config.values import suggestion
 
 T = TypeVar("T", bound=Struct)
 
-KINDS: Mapping[str, type[Struct]] = {"upstream": UpstreamTable, "model": ModelTable}
+KINDS: Mapping[str, type[Struct]] = {
+    "upstream": UpstreamTable,
+    "model": ModelTable,
+    "limit": LimitTable,
+    "price": PriceTable,
+}
 _PATHS = ("ca", "client_certificate", "client_key")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OWN_HEADERS = frozenset("host content-length content-type transfer-encoding connection authorization".split())
@@ -26,11 +31,14 @@ def read_tables(path: Path, found: Mapping[str, object], environment: Mapping[st
     before = len(problems)
     upstreams = tuple(_tables(path, found, "upstream", UpstreamTable, problems))
     models = tuple(_tables(path, found, "model", ModelTable, problems))
+    limits = tuple(_tables(path, found, "limit", LimitTable, problems))
+    prices = tuple(_tables(path, found, "price", PriceTable, problems))
     if len(problems) > before:
         return Tables()
     upstreams = tuple(_with_key(each, environment) for each in upstreams)
     problems += (f"{path}: {line}" for line in _broken_rules(upstreams, models, environment))
-    return Tables(upstreams, models, str(path)) if upstreams or models else Tables()
+    problems += (f"{path}: {line}" for line in _repeated("price", [price.model for price in prices]))
+    return Tables(upstreams, models, str(path), limits, prices) if upstreams or models or limits or prices else Tables()
 
 
 def _tables(path: Path, found: Mapping[str, object], kind: str, table: type[T], problems: list[str]) -> Iterator[T]:

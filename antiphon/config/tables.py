@@ -79,12 +79,44 @@ class ModelTable(Struct, frozen=True, kw_only=True):
     tenants: tuple[Name, ...] | None = None
 
 
+Count = Annotated[int, Meta(ge=0)]
+
+
+class LimitTable(Struct, frozen=True, kw_only=True):
+    """One `[[limit]]`: limits of every key, tenant or model, each for itself, or of the one that `name` names; or,
+    `global`, of all together. A minute's and an hour's fill evenly; days and months are those of UTC.
+    """
+
+    scope: Literal["key", "tenant", "model", "global"]
+    name: Name | None = None
+    requests_per_minute: Count | None = None
+    tokens_per_minute: Count | None = None
+    requests_per_hour: Count | None = None
+    tokens_per_hour: Count | None = None
+    concurrent: Count | None = None
+    background: Count | None = None
+    daily_tokens: Count | None = None
+    monthly_tokens: Count | None = None
+
+
+class PriceTable(Struct, frozen=True, kw_only=True):
+    """One `[[price]]`: what a million tokens of a model cost; cached ones as much as others unless it says more."""
+
+    model: Name
+    input: Annotated[float, Meta(ge=0)]
+    output: Annotated[float, Meta(ge=0)]
+    cached_input: Annotated[float, Meta(ge=0)] | None = None
+
+
 class Tables(Struct, frozen=True):
     """All tables of the file, in its order. `origin` is the file."""
 
     upstreams: tuple[UpstreamTable, ...] = ()
     models: tuple[ModelTable, ...] = ()
     origin: str = ""
+    limits: tuple[LimitTable, ...] = ()
+    prices: tuple[PriceTable, ...] = ()
 
     def __bool__(self) -> bool:
+        """Whether any of them says which engines serve what."""
         return bool(self.upstreams or self.models)

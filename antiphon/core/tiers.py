@@ -12,6 +12,9 @@ from antiphon.errors import InvalidRequest
 PRIORITIES: Mapping[str, int] = {"ultrafast": -20, "priority": -10, "scale": -5, "default": 0, "flex": 10}
 """How urgent each tier is: the lower, the sooner it is served."""
 
+SHARES: Mapping[str, int] = {"ultrafast": 16, "priority": 8, "scale": 4, "default": 4, "flex": 1}
+"""What each tier gets of an engine that is busy, beside the others that wait."""
+
 NAMES: Mapping[str, str] = {"fast": "priority"}
 
 
@@ -33,6 +36,11 @@ class Tiers(Struct, frozen=True):
                 param="service_tier",
             )
         return tier
+
+
+def share_of(tier: str) -> int:
+    """The share of a tier; of one that there is not, that of `default`."""
+    return SHARES.get(tier, SHARES["default"])
 
 
 def priority_of(tier: str) -> int | None:

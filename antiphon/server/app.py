@@ -26,8 +26,10 @@ from antiphon.server.metrics import CLIENT_GONE, UNMATCHED, Metrics
 from antiphon.server.openapi import document
 from antiphon.server.paths import azure_paths
 from antiphon.server.prompt_handlers import PromptHandlers
+from antiphon.server.rate_headers import rate_headers
 from antiphon.server.reply_headers import HeaderOptions
 from antiphon.server.websocket import Sockets
+from antiphon.service.limiter import RateLimited
 from antiphon.service.responses import Responses
 
 logger = logging.getLogger(__name__)
@@ -256,5 +258,8 @@ def _routing_error(error: HTTPException, scope: Scope) -> AntiphonError:
 
 async def _answer_error(exchange: Exchange, error: AntiphonError) -> None:
     """Answer with the envelope, unless the answer has begun: then the transport has ended it already."""
-    if not exchange.begun:
-        await exchange.answer_error(error)
+    if exchange.begun:
+        return
+    if isinstance(error, RateLimited):
+        exchange.add_headers(rate_headers(error.levels, azure=exchange.is_azure))
+    await exchange.answer_error(error)

@@ -64,6 +64,11 @@ class Exchange:
         return bool(self._scope["method"] == "HEAD")
 
     @property
+    def is_azure(self) -> bool:
+        """Whether the request came in by one of Azure's paths."""
+        return self.manner.azure
+
+    @property
     def deployment(self) -> str | None:
         """The deployment that the path names, as Azure's may."""
         return self.path_params.get("deployment")

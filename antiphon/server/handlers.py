@@ -16,6 +16,7 @@ from antiphon.server.exchange import ClientGone, Exchange
 from antiphon.server.guards import REQUEST_ID_HEADER, agreed_request_id
 from antiphon.server.item_pages import item_list, paging_of, projection_of
 from antiphon.server.metrics import CONTENT_TYPE, Metrics
+from antiphon.server.rate_headers import rate_headers
 from antiphon.server.sse import stream_log
 from antiphon.service.caller import Caller
 from antiphon.service.records import encode_response, whole_response
@@ -54,6 +55,8 @@ class Handlers:
         self._check_dialect(exchange)
         request = at_deployment(request, exchange.deployment)
         run = await self._service.create(request, self._caller(exchange), body=body, manner=exchange.manner)
+        if run.meter is not None:
+            exchange.add_headers(rate_headers(run.meter.levels, azure=exchange.is_azure))
         if request.stream:
             await self._stream(exchange, Following.live(run, -1, self._service.options.heartbeat_s))
         elif request.background:

@@ -53,6 +53,20 @@ class Metrics:
     def collect(self) -> Iterator[Metric]:
         """Every figure but those of the process."""
         yield from _sessions(self._service.sessions)
+        refused = CounterMetricFamily(
+            "antiphon_rate_limited_requests",
+            "Requests that met a limit of a key, tenant, model or of all, and of what.",
+            labels=("scope", "unit"),
+        )
+        for met, count in sorted(self._service.metering.refused.items()):
+            refused.add_metric(met, count)
+        yield refused
+        yield _gauge_by(
+            "antiphon_engine_turns",
+            "Generations that go on, and that wait for `engine_running`; nothing is counted without that limit.",
+            "state",
+            {"running": self._service.turns.running, "waiting": self._service.turns.waiting},
+        )
         yield from _runs(self._service.figures)
         yield from _stored(self._service.figures)
         requests = CounterMetricFamily(

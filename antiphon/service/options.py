@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from antiphon.core.rate_rules import ScopedLimits
 from antiphon.core.tiers import Tiers
 
 
@@ -25,6 +26,8 @@ class Options(Struct, frozen=True, kw_only=True):
     store_enabled: bool = True
     tool_wait_s: float = 300.0
     disconnect_grace_s: float = 0.0
+    engine_running: int = 0
+    engine_queue: int = 1024
     background_running: int = 16
     background_queue: int = 256
     max_sessions: int = 4096
@@ -36,4 +39,5 @@ class Options(Struct, frozen=True, kw_only=True):
     max_image_bytes: int = 20 * 2**20
     max_file_bytes: int = 32 * 2**20
     forward_credentials: bool = False
+    limits: tuple[ScopedLimits, ...] = ()
     reasoning_summaries: Literal["extract", "model"] = "extract"

@@ -49,6 +49,7 @@ from antiphon.service.ids import new_id
 from antiphon.service.log import Reader, RunLog
 from antiphon.service.mailbox import Mailbox, MemoryMailbox, StoredMailbox
 from antiphon.service.manner import Manner
+from antiphon.service.metering import Meter, Metering
 from antiphon.service.options import Options
 from antiphon.service.planner import Planner, no_work
 from antiphon.service.prompts import Prompts, pinned
@@ -61,6 +62,7 @@ from antiphon.service.sealing import Sealer
 from antiphon.service.sessions import Sessions
 from antiphon.service.stored_log import UNFINISHED, StoredLogReader, payloads_from
 from antiphon.service.tool_outputs import Deliverable, call_outputs, check_delivery, continuation
+from antiphon.service.turns import Turns
 from antiphon.service.upkeep import Upkeep
 from antiphon.service.work import NoGeneration, Work
 from antiphon.wire.dialects import Dialect, stored_dialect
@@ -152,12 +154,14 @@ class Responses:
             prompts=self.prompts,
         )
         self._readers = [reader for reader in (documents, grammars, fetcher) if reader is not None]
+        self.turns = Turns(options.engine_running, options.engine_queue)
         self._slots = BackgroundSlots(options.background_running, options.background_queue)
         self._around = Surroundings(
             engine=engine,
             store=store,
             clock=clock,
             background=self._slots,
+            turns=self.turns,
             tool_wait_s=options.tool_wait_s,
             disconnect_grace_s=options.disconnect_grace_s,
             most_bytes=options.max_session_bytes,
@@ -168,6 +172,7 @@ class Responses:
             options.max_sessions, options.max_total_bytes, idle_ttl_s=options.session_idle_ttl_s, clock=clock
         )
         self.conversations = Conversations(store, clock=clock, ids=ids, enabled=options.store_enabled)
+        self.metering = Metering(store.rates, options.limits, clock)
         self.figures = self._around.figures
         self._grammar_watch = GrammarWatch(grammars, self.figures)
         self._upkeep = Upkeep(self)
@@ -192,6 +197,7 @@ class Responses:
         for reader in self._readers:
             await reader.close()
         await self._engine.close()
+        await self._upkeep.attempt(self.metering.flush)
         await self._store.close()
 
     async def drain(self, *, delay_s: float, grace_s: float) -> None:
@@ -253,6 +259,7 @@ class Responses:
         validate.check(request)
         if self._refuses:
             raise EngineUnavailable("The server is shutting down.", retry_after_s=RETRY_AFTER_S)
+        self.turns.check()
         with self.sessions.room(), self._slots.place() if request.background else nullcontext():
             origin = await self._origin(request, tenant, recall)
             work = await self._planner.plan(request, tenant, origin.turns, manner)
@@ -260,12 +267,17 @@ class Responses:
                 work = replace(work, credentials=caller.credentials)
             if origin.place is not None:
                 check_new(origin.turns[0], work.own)
-            generation = await self._first_generation(work, generate=generate)
-            launching = asyncio.ensure_future(self._launch(work, tenant, origin, body, generation))
+            meter = await self.metering.begin(caller, work, body)
             try:
-                run = await asyncio.shield(launching)
-            except asyncio.CancelledError:  # its row may be written already, and its conversation must be let go
-                launching.add_done_callback(_cancel_launched)
+                generation = await self._first_generation(work, generate=generate)
+                launching = asyncio.ensure_future(self._launch(work, tenant, origin, body, generation, meter))
+                try:
+                    run = await asyncio.shield(launching)
+                except asyncio.CancelledError:  # its row may be written already, and its conversation must be let go
+                    launching.add_done_callback(_cancel_launched)
+                    raise
+            except BaseException:
+                await meter.cancel()
                 raise
         if recall is not None:
             run.history = (*origin.turns, conversation.PastTurn(work.own, response_id=work.base.id))
@@ -282,7 +294,13 @@ class Responses:
         return Origin(await self._planner.past(parent, tenant))
 
     async def _launch(
-        self, work: Work, tenant: str, origin: Origin, body: bytes | None, generation: Generation | None
+        self,
+        work: Work,
+        tenant: str,
+        origin: Origin,
+        body: bytes | None,
+        generation: Generation | None,
+        meter: Meter,
     ) -> Run:
         hold: ConversationHold | None = None
         try:
@@ -294,7 +312,7 @@ class Responses:
                 await generation.close()
             raise
         run = self._open_run(work, tenant, lease, generation)
-        run.hold = hold
+        run.hold, run.meter = hold, meter
         task = run.start()
         task.add_done_callback(lambda _: self._grammar_watch.look_at(run.response, work.toolbox))
         self.sessions.add(tenant, run, task)
@@ -356,7 +374,7 @@ class Responses:
 
         mailbox: Mailbox = StoredMailbox(self._store, tenant, base.id, lease) if lease else MemoryMailbox()
         log = RunLog(read_back, first=first)
-        return Run(self._around, stream, work, log, lease=lease, mailbox=mailbox, generation=generation)
+        return Run(self._around, stream, work, log, lease=lease, mailbox=mailbox, generation=generation, tenant=tenant)
 
     # -- beside runs: nothing of these is stored
 
@@ -534,8 +552,13 @@ class Responses:
             await asyncio.sleep(CANCEL_POLL_S)
         return await self.get(response_id, tenant)
 
+    async def account(self) -> None:
+        """Write what was used since the last time."""
+        await self.metering.flush()
+
     async def sweep(self) -> None:
         """Delete what has expired and what is beyond the quotas."""
+        await self.metering.tidy()
         swept = await self._store.sweep(self._clock())
         self.figures.count_sweep(swept)
         if swept.removed:

@@ -30,11 +30,14 @@ from antiphon.service.ids import noise
 from antiphon.service.log import RunLog
 from antiphon.service.log_writer import LogWriter
 from antiphon.service.mailbox import Mailbox
+from antiphon.service.metering import Meter, rate_limits
 from antiphon.service.records import head_of, stored_items
 from antiphon.service.run_states import BEGINNING, RunState, step
 from antiphon.service.stored_log import UNFINISHED
+from antiphon.service.turns import Turns
 from antiphon.service.work import Work
 from antiphon.wire.events import Event, OutputItemDone
+from antiphon.wire.extended_events import RateLimitsUpdated
 from antiphon.wire.response import Response
 
 logger = logging.getLogger(__name__)
@@ -57,6 +60,7 @@ class Surroundings(Struct, frozen=True):
     most_event_bytes: int = 4 * 2**20
     checks_events: bool = False
     figures: Figures = field(default_factory=Figures)
+    turns: Turns = field(default_factory=Turns)
 
 
 class Run:
@@ -72,6 +76,7 @@ class Run:
         lease: Lease | None,
         mailbox: Mailbox,
         generation: Generation | None,
+        tenant: str = "default",
     ) -> None:
         self.state: RunState = BEGINNING
         self.log = log
@@ -87,6 +92,8 @@ class Run:
         self._stream = stream
         self.lease = lease
         self.hold: ConversationHold | None = None  # of its conversation, where nothing else of it is stored
+        self.meter: Meter | None = None
+        self.tenant = tenant
         self.mailbox = mailbox
         self._generation = generation
         self._background = stream.response.background
@@ -242,8 +249,11 @@ class Run:
         while not self._stream.finished:
             if self._stream.needs:
                 await self._await_outputs()
-            async with self._around.background if self._background else nullcontext():
+            async with self._around.background if self._background else nullcontext(), self._turn():
                 await self._round()
+
+    def _turn(self) -> AbstractAsyncContextManager[None]:
+        return self._around.turns.turn(tier=self.response.service_tier or "default", tenant=self.tenant)
 
     async def _round(self) -> None:
         self.state = step(self.state, "generating")
@@ -411,7 +421,7 @@ class Run:
     async def _last_payloads(self) -> list[bytes]:
         number = self._encoder.next_number
         now = int(self._around.clock())
-        payloads = self._encoder.encode(self._stream.end(now))
+        payloads = self._encoder.encode(await self._settled(self._stream.end(now)))
         if await self._store_end(payloads):
             return payloads
         self.error = ServerError("The response could not be stored.")
@@ -419,6 +429,12 @@ class Run:
         payloads = self._encoder.encode(self._stream.overrule(failure_of(self.error), now))
         await self._store_end(payloads)  # what failed once may be small enough, or free enough, now
         return payloads
+
+    async def _settled(self, events: Sequence[Event]) -> Sequence[Event | RateLimitsUpdated]:
+        """The last events, once what the response used is counted; what that leaves is told before the terminal one."""
+        levels = await self.meter.settle(self.response) if self.meter is not None else ()
+        told = rate_limits(levels) if self.work.dialect.speaks(RateLimitsUpdated) else None
+        return events if told is None or not events else (*events[:-1], told, events[-1])
 
     async def _store_end(self, payloads: Sequence[bytes]) -> bool:
         """Whether all is stored that has to be."""

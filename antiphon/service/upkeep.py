@@ -22,6 +22,8 @@ class Chores(Protocol):
 
     async def recover(self) -> None: ...
 
+    async def account(self) -> None: ...
+
     async def sweep(self) -> None: ...
 
     def expire_sessions(self) -> None: ...
@@ -48,13 +50,15 @@ class Upkeep:
             await asyncio.sleep(TICK_S)
             tick += 1
             self._chores.expire_sessions()
-            await self._attempt(self._chores.obey_cancels)
+            await self.attempt(self._chores.obey_cancels)
+            await self.attempt(self._chores.account)
             if tick % RECOVER_EVERY == 0:
-                await self._attempt(self._chores.recover)
+                await self.attempt(self._chores.recover)
             if tick % SWEEP_EVERY == 0:
-                await self._attempt(self._chores.sweep)
+                await self.attempt(self._chores.sweep)
 
-    async def _attempt(self, chore: Callable[[], Awaitable[object]]) -> None:
+    async def attempt(self, chore: Callable[[], Awaitable[object]]) -> None:
+        """Do a chore; one that fails is logged."""
         try:
             await chore()
         except AntiphonError as error:

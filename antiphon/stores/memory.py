@@ -25,6 +25,7 @@ from antiphon.ports import (
 from antiphon.stores.excess import Excess, excess
 from antiphon.stores.memory_conversations import MemoryConversations, Room
 from antiphon.stores.memory_prompts import MemoryPrompts
+from antiphon.stores.memory_rates import MemoryRates
 from antiphon.stores.paging import place_behind
 
 _UNFINISHED: tuple[Status, ...] = ("queued", "in_progress")
@@ -76,6 +77,7 @@ class MemoryStore:
         self._items: dict[tuple[str, str], dict[int, bytes]] = {}  # by tenant and item id, then by run
         self.conversations = MemoryConversations()
         self.prompts = MemoryPrompts()
+        self.rates = MemoryRates()
 
     async def start(self) -> None:
         """Nothing to open."""

@@ -28,6 +28,7 @@ from antiphon.stores.removal import remove_response
 from antiphon.stores.retention import Sweeper
 from antiphon.stores.sql_conversations import SqlConversations
 from antiphon.stores.sql_prompts import SqlPrompts
+from antiphon.stores.sql_rates import SqlRates
 from antiphon.stores.worker import Workers, answer, commit
 
 _READERS = 3
@@ -47,6 +48,7 @@ class SqlStore:
         self._started: tuple[Workers, Workers] | None = None
         self.conversations = SqlConversations(self._open, self._owner.id)
         self.prompts = SqlPrompts(self._open)
+        self.rates = SqlRates(self._open, self._owner.id)
 
     async def start(self) -> None:
         """Make or open the file and be seen by other processes. Raises: SetupError."""
