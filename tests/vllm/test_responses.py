@@ -112,3 +112,26 @@ def test_cancelling_in_the_background_frees_the_engine(client: openai.OpenAI, vl
     assert wait_until(lambda: vllm.running() == 1, 10)
     assert client.responses.cancel(queued.id).status == "cancelled"
     assert wait_until(lambda: vllm.running() == 0, 5)
+
+
+@pytest.mark.parametrize("tools", [[], [NOTE]])
+def test_what_is_counted_is_what_is_used(client: openai.OpenAI, tools: list[Any]) -> None:
+    asked = {"model": MODEL, "input": "Say hello.", "instructions": "Be brief.", "tools": tools}
+    counted = client.responses.input_tokens.count(**asked)
+    response = client.responses.create(**asked, max_output_tokens=16)
+    assert counted.input_tokens == response.usage.input_tokens
+
+
+def test_an_input_beyond_the_context_is_counted(client: openai.OpenAI) -> None:
+    assert (
+        client.responses.input_tokens.count(model=MODEL, input="word " * CONTEXT_TOKENS).input_tokens > CONTEXT_TOKENS
+    )
+
+
+def test_a_conversation_is_compacted_and_gone_on_from(client: openai.OpenAI) -> None:
+    compacted = client.responses.compact(model=MODEL, input="[[say:ok]]")
+    response = client.responses.create(
+        model=MODEL, input=[*(item.to_dict() for item in compacted.output), {"role": "user", "content": "[[say:on]]"}]
+    )
+    assert [item.type for item in compacted.output] == ["message", "compaction"]
+    assert response.output_text == "on"
