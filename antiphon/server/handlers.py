@@ -98,9 +98,10 @@ class Handlers:
         await exchange.answer_json(InputTokens(tokens))
 
     async def compact(self, exchange: Exchange) -> None:
-        request = request_for(decode_body(await exchange.body(), CompactConversation, strict=self._strict))
+        body = await exchange.body()
+        request = request_for(decode_body(body, CompactConversation, strict=self._strict))
         request = at_deployment(request, exchange.deployment)
-        compacted = await unless_gone(exchange, self._service.compact(request, self._caller(exchange)))
+        compacted = await unless_gone(exchange, self._service.compact(request, self._caller(exchange), body))
         await exchange.answer(200, encode(compacted))
 
     async def get_response(self, exchange: Exchange) -> None:

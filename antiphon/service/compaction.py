@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from antiphon.core import conversation
 from antiphon.core.chat import ChatRequest, Message, OutputFormat, ToolChoice
-from antiphon.core.compaction import PROMPT, Compacted, squeezed
+from antiphon.core.compaction import PROMPT, Compacted, estimate_tokens, squeezed
 from antiphon.core.deltas import CompactionEnd, CompactionStart, Delta, Finish, SideUsage, TextDelta, Usage
 from antiphon.core.stream import wire_usage
 from antiphon.errors import ContextLengthExceeded, EngineError, InvalidRequest
@@ -28,6 +28,8 @@ SUMMARY_TOKENS = 8192
 """The most that a summary may take, its reasoning included."""
 SUMMARY_SHARE = 0.2
 """How much of the context is left free for it at least."""
+LEAST_SUMMARY_TOKENS = 1024
+"""What it may always take: a short conversation is not summed up at more than half its length."""
 MOST_CUTS = 6
 DROPS_TURNS_AFTER = 3
 ANY_MODEL = ""
@@ -143,7 +145,9 @@ async def prepare_summary(engine: Engine, chat: ChatRequest, context_tokens: int
     Raises: what `Engine.prepare` does.
     """
     messages = (*chat.messages, Message("user", PROMPT))
-    most = SUMMARY_TOKENS if context_tokens is None else min(SUMMARY_TOKENS, round(context_tokens * SUMMARY_SHARE))
+    most = min(SUMMARY_TOKENS, max(LEAST_SUMMARY_TOKENS, estimate_tokens(chat) // 2))
+    if context_tokens is not None:
+        most = min(most, round(context_tokens * SUMMARY_SHARE))
     asked = replace(
         chat,
         messages=messages,

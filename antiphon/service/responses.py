@@ -382,17 +382,33 @@ class Responses:
         """The tokens of what the model would be given. Raises: ClientError, CannotCount."""
         return await (await self._plan_alone(request, caller)).count(self._engine)
 
-    async def compact(self, request: CreateResponse, caller: Caller) -> CompactedResponse:
-        """Sum a conversation up by one generation. Raises: ClientError, EngineError."""
+    async def compact(self, request: CreateResponse, caller: Caller, body: bytes) -> CompactedResponse:
+        """Sum a conversation up by one generation, which is counted and limited like any other; `body` is the request
+        as it came.
+
+        Raises: ClientError, EngineError, EngineUnavailable.
+        """
         if self._refuses:
             raise EngineUnavailable("The server is shutting down.", retry_after_s=RETRY_AFTER_S)
+        self.turns.check()
         with self.sessions.room():
             work = await self._plan_alone(replace(request, input=(*request.input, CompactionTrigger())), caller)
-            generation = await work.compaction(self._engine)
+            meter = await self.metering.begin(caller, work, body)
             try:
-                deltas = [delta async for batch in generation.deltas() for delta in batch]
-            finally:
-                await generation.close()
+                async with self.turns.turn(tier=work.base.service_tier, tenant=caller.tenant):
+                    compacted = await self._sum_up(work)
+            except BaseException:
+                await meter.cancel()
+                raise
+            await meter.settle(replace(work.base, usage=compacted.usage))
+        return compacted
+
+    async def _sum_up(self, work: Work) -> CompactedResponse:
+        generation = await work.compaction(self._engine)
+        try:
+            deltas = [delta async for batch in generation.deltas() for delta in batch]
+        finally:
+            await generation.close()
         return compacted_response(work.base, deltas, generation.made, self._ids("cmp"))
 
     async def _plan_alone(self, request: CreateResponse, caller: Caller) -> Work:

@@ -74,6 +74,17 @@ def test_a_bad_request_gives_its_tokens_back() -> None:
         assert ask(live).status_code == 200
 
 
+def test_a_compaction_is_limited_and_counted_like_a_response() -> None:
+    with serve(limits=limited(requests_per_minute=2, tokens_per_minute=100_000)) as live:
+        compacted = live.http.post("/v1/responses/compact", json={"input": "Hi."})
+        after = live.http.post("/v1/responses", json={"input": "[[say:x]]"})
+        refused = live.http.post("/v1/responses/compact", json={"input": "Hi."})
+
+    used = compacted.json()["usage"]["total_tokens"]
+    assert int(after.headers["x-ratelimit-remaining-tokens"]) <= 100_000 - used
+    assert refused.status_code == 429
+
+
 def test_so_many_go_on_at_a_time_and_leaving_makes_room() -> None:
     with serve(limits=limited(concurrent=1)) as live:
         with live.http.stream("POST", "/v1/responses", json={"input": "[[stall:20]]", "stream": True}) as first:
