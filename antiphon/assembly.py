@@ -38,8 +38,6 @@ from antiphon.web.policy import FetchPolicy, networks
 _DAY_S = 86_400
 GRAMMAR_TIMEOUT_S = 5.0
 """How long reading a grammar, or holding a call against it, may take."""
-# A request leaves few cycles behind, but allocates a lot: by default, looking for them takes a twentieth of its time.
-_GC_THRESHOLDS = (10_000, 20, 20)
 
 
 def run(settings: Settings) -> None:
@@ -259,7 +257,6 @@ def _data_dir_flag(settings: Settings) -> str:
 def _announce(settings: Settings, here: str, service: Responses) -> None:
     gc.collect()
     gc.freeze()  # what was made to start stays: full collections need not look at it again
-    gc.set_threshold(*_GC_THRESHOLDS)
     builtin = settings.engine == "embedded" and settings.model_file is None
     limits = installation.BUILTIN_MODEL_LIMITS if builtin else None
     models = [model.id for model in service.catalog.models(ANYBODY.tenant)]
