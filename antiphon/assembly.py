@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import logging
 import shlex
 import signal
 import time
@@ -18,6 +17,7 @@ from antiphon.core.rate_rules import ScopedLimits
 from antiphon.core.tiers import Tiers
 from antiphon.errors import AntiphonError, SetupError
 from antiphon.listener import bind, listen, new_event_loop, origin
+from antiphon.logs import start_logging
 from antiphon.ports import Engine, Quotas, ResponseStore
 from antiphon.readers.grammars import ChildGrammars
 from antiphon.readers.pdf import PdfDocuments
@@ -42,8 +42,7 @@ GRAMMAR_TIMEOUT_S = 5.0
 
 def run(settings: Settings) -> None:
     """Serve in this thread until SIGINT or SIGTERM. Raises: SetupError."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=settings.log_level.upper())
-    logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLogger().level))
+    start_logging(settings)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(serve(settings))
 

@@ -13,6 +13,7 @@ from antiphon.core.chat import ChatRequest, Grammar
 from antiphon.core.deltas import Delta
 from antiphon.core.ledger import CallOutput, Delivery
 from antiphon.core.rates import Charge, Verdict
+from antiphon.core.request_account import RequestAccount
 
 # ---------------------------------------------------------------------------------------------------------- engines
 
@@ -120,6 +121,42 @@ class ReportsUpstreams(Protocol):
     """An engine with servers behind it."""
 
     def upstreams(self) -> Sequence[UpstreamFigures]: ...
+
+
+@runtime_checkable
+class Drains(Protocol):
+    """An engine that knows when nothing runs on it any more."""
+
+    async def drained(self) -> None:
+        """Return once everything that was asked of it has ended."""
+        ...
+
+
+# ----------------------------------------------------------------------------------------------------------- tracing
+
+
+class ResponseSpan(Protocol):
+    """The trace of one response: from its request to the end of both the response and its delivery."""
+
+    @property
+    def traceparent(self) -> str:
+        """What work done for the response is to be traced under, as the header of that name has it."""
+        ...
+
+    @property
+    def trace_id(self) -> str: ...
+
+    def end(self, account: RequestAccount) -> None:
+        """The one and only end."""
+        ...
+
+
+class Tracer(Protocol):
+    """Where traces go."""
+
+    def begin(self, traceparent: str | None) -> ResponseSpan:
+        """Trace a response, within its client's trace if `traceparent` names one."""
+        ...
 
 
 # ---------------------------------------------------------------------------------------------- documents and grammars

@@ -19,6 +19,7 @@ TOP = {
     "data_command",
     "usage_command",
     "listener",
+    "logs",
     "http_protocols",
     "upstreams",
     "vllm_command",

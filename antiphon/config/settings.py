@@ -392,6 +392,30 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Note(LOGGING, "The least severe messages to log.", "LEVEL")
     ] = "info"
+    log_format: Annotated[
+        Literal["text", "json"],
+        Note(LOGGING, "What a line of the log looks like: text for people, or one JSON object.", "FORMAT"),
+    ] = "text"
+    access_log: Annotated[
+        bool, Note(LOGGING, "Log a line for each request, at its end; nothing of what was said is in it.", "BOOL")
+    ] = True
+    audit_log: Annotated[
+        Path | None,
+        Note(
+            LOGGING,
+            "The file that gains a line for each change of keys and each export, erasure, backup and restore.",
+            "FILE",
+            "audit.jsonl in the data directory",
+        ),
+    ] = None
+    otel: Annotated[
+        bool,
+        Note(
+            LOGGING,
+            "Send OpenTelemetry traces by OTLP over HTTP, as the variables `OTEL_*` say; needs the extra `otel`.",
+            "BOOL",
+        ),
+    ] = False
 
     tables: Tables = Tables()
     """Not a setting of its own: the tables of the file."""

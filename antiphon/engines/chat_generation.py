@@ -64,6 +64,11 @@ class ChatGeneration:
             return GrammarCallParser(lambda: estimate_input_tokens(self._chat), forced.name)
         return ChunkParser(lambda: estimate_input_tokens(self._chat), self._chat.sampling.logprobs or 0)
 
+    @property
+    def upstream(self) -> str:
+        """What its servers are called in figures."""
+        return self._attempts.upstream
+
     # -- opening
 
     async def open(self) -> None:

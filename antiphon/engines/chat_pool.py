@@ -177,6 +177,11 @@ class Attempts:
         self._judged = self._failed = False
 
     @property
+    def upstream(self) -> str:
+        """The name of the pool."""
+        return self._pool.name
+
+    @property
     def holds(self) -> bool:
         """Whether a place is held."""
         return self._server is not None

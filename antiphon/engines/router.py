@@ -149,6 +149,11 @@ class _FallingBack:
         self._generation: Generation | None = None
         self._closed = False
 
+    @property
+    def upstream(self) -> str | None:
+        """The name of the servers that generate, if they have one."""
+        return getattr(self._generation, "upstream", None)
+
     async def open(self) -> None:
         """Take the first route that is open. Raises: what the last one does."""
         await self._take(EngineError("There is no engine to ask."))

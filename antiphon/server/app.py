@@ -14,19 +14,21 @@ from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from antiphon.errors import AntiphonError, MethodNotAllowed, NotFound, ServerError
+from antiphon.ports import Tracer
 from antiphon.server.arrival import Reception
 from antiphon.server.azure import AzureOptions
 from antiphon.server.connection import WebSocketOptions
 from antiphon.server.conversation_handlers import ConversationHandlers
-from antiphon.server.cors import Cors, CorsOptions
+from antiphon.server.cors import Cors, CorsOptions, Header
 from antiphon.server.exchange import ClientGone, Exchange
 from antiphon.server.guards import KeyRing
 from antiphon.server.handlers import Handlers
-from antiphon.server.metrics import CLIENT_GONE, UNMATCHED, Metrics
+from antiphon.server.metrics import Metrics
 from antiphon.server.openapi import document
 from antiphon.server.paths import azure_paths
 from antiphon.server.prompt_handlers import PromptHandlers
 from antiphon.server.rate_headers import rate_headers
+from antiphon.server.recorder import Recorder
 from antiphon.server.reply_headers import HeaderOptions
 from antiphon.server.websocket import Sockets
 from antiphon.service.limiter import RateLimited
@@ -122,13 +124,14 @@ def azure_routes(rows: Sequence[RouteRow]) -> list[RouteRow]:
 class App:
     """An ASGI application over one service, whose life it shares."""
 
-    def __init__(self, service: Responses, options: ServerOptions) -> None:
+    def __init__(self, service: Responses, options: ServerOptions, tracer: Tracer | None = None) -> None:
         self._service = service
         self._options = options
-        self._metrics = Metrics(service)
+        self.metrics = Metrics(service)
+        self._recorder = Recorder(self.metrics, tracer)
         handlers = Handlers(
             service,
-            self._metrics,
+            self._recorder,
             strict=options.strict,
             done_marker=options.done_marker,
             document=document(azure=options.azure.enabled),
@@ -145,12 +148,7 @@ class App:
             options.headers, options.azure, Cors(options.cors), strict=options.strict, dialect=service.options.dialect
         )
         self._router = Router(_by_path(rows, keys, self._reception), redirect_slashes=False)
-        self._sockets = Sockets(service, keys, _socket_options(options), self._reception)
-
-    @property
-    def metrics(self) -> Metrics:
-        """The figures of this application."""
-        return self._metrics
+        self._sockets = Sockets(service, keys, _socket_options(options), self._reception, self._recorder)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
@@ -171,20 +169,21 @@ class App:
             pass
         except HTTPException as error:
             headers = [(key.lower().encode(), value.encode()) for key, value in (error.headers or {}).items()]
-            await exchange.answer_error(_routing_error(error, scope), headers)
+            await _answer_error(exchange, _routing_error(error, scope), headers)
         except AntiphonError as error:
             await _answer_error(exchange, error)
         except Exception:  # the top of the app: the client must hear of it, the details are for the log
             logger.exception("request %s failed", exchange.request_id)
             await _answer_error(exchange, ServerError("The server had an error while processing your request."))
         finally:
-            route, status = exchange.route or UNMATCHED, exchange.status or CLIENT_GONE
-            self._metrics.count_request(route, scope["method"], status)
+            exchange.record.caller = exchange.caller
+            self._recorder.close(exchange.record)
 
     def _exchange(self, scope: Scope, receive: Receive, send: Send) -> Exchange:
         arrival = self._reception.receive(scope["path"], scope["headers"])
+        record = self._recorder.open(scope["method"], arrival.reply.request_id)
         limit = self._options.max_body_bytes
-        return Exchange(scope, receive, send, arrival=arrival, max_body_bytes=limit)
+        return Exchange(scope, receive, send, arrival=arrival, record=record, max_body_bytes=limit)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -209,8 +208,8 @@ class _Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange: Exchange = scope["exchange"]
-        exchange.route = self._route
-        exchange.path_params = scope["path_params"]
+        exchange.record.route = self._route
+        exchange.record.path_params = scope["path_params"]
         if scope["method"] == "OPTIONS":
             await self._tell_options(exchange)
             return
@@ -256,10 +255,11 @@ def _routing_error(error: HTTPException, scope: Scope) -> AntiphonError:
     return NotFound(f"Invalid URL ({scope['method']} {scope['path']})", code="unknown_url")
 
 
-async def _answer_error(exchange: Exchange, error: AntiphonError) -> None:
+async def _answer_error(exchange: Exchange, error: AntiphonError, headers: Sequence[Header] = ()) -> None:
     """Answer with the envelope, unless the answer has begun: then the transport has ended it already."""
+    exchange.record.error = error
     if exchange.begun:
         return
     if isinstance(error, RateLimited):
         exchange.add_headers(rate_headers(error.levels, azure=exchange.is_azure))
-    await exchange.answer_error(error)
+    await exchange.answer_error(error, headers)

@@ -1,5 +1,6 @@
 """What a request's path and headers say before anything is done: how to answer it, and who it seems to be from."""
 
+import re
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -13,8 +14,11 @@ from antiphon.server.reply_headers import ORGANIZATION, PROJECT, HeaderOptions, 
 from antiphon.service.manner import Manner
 
 DIALECT = b"x-antiphon-dialect"
+TRACEPARENT = b"traceparent"
 ORIGIN, HOST = b"origin", b"host"
-_READ = frozenset({DIALECT, ORIGIN, HOST, REQUEST_ID_HEADER, ORGANIZATION, PROJECT, CLIENT_REQUEST_ID})
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""Spec: W3C Trace Context, version 00; those to come are read as that one."""
+_READ = frozenset({DIALECT, ORIGIN, HOST, REQUEST_ID_HEADER, ORGANIZATION, PROJECT, CLIENT_REQUEST_ID, TRACEPARENT})
 
 
 class Arrival(Struct, frozen=True, kw_only=True):
@@ -44,8 +48,17 @@ class Reception:
         azure = self._azure.enabled and is_azure(path)
         return Arrival(
             reply=self._policy.reply_to(said, azure=azure),
-            manner=Manner(dialect=dialect, azure=azure, force_store=azure and self._azure.force_store),
+            manner=Manner(
+                dialect=dialect,
+                azure=azure,
+                force_store=azure and self._azure.force_store,
+                traceparent=_traceparent(said.get(TRACEPARENT)),
+            ),
             error_style=error_style(dialect or self._dialect, azure=azure),
             origin=origin,
             is_from_foreign_page=self.cors.is_foreign(origin, said.get(HOST)),
         )
+
+
+def _traceparent(said: str | None) -> str | None:
+    return said if said is not None and _TRACEPARENT.fullmatch(said) else None

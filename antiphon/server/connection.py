@@ -19,6 +19,7 @@ from antiphon.server.error_answers import ErrorStyle
 from antiphon.server.exchange import ClientGone
 from antiphon.server.frames import CreateFrame, FrameFault, SteerFrame, error_frame, in_lane, read_frame
 from antiphon.server.lanes import Lane
+from antiphon.server.recorder import Recorder
 from antiphon.server.steering import SteerRefused, steer_failed
 from antiphon.service.caller import ANYBODY
 from antiphon.service.manner import Manner
@@ -47,6 +48,7 @@ class SocketOrigin(Struct, frozen=True, kw_only=True):
     """What the upgrade says of every request to come: as of an `Exchange`."""
 
     manner: Manner
+    request_id: str
     deployment: str | None
     error_style: ErrorStyle
 
@@ -54,9 +56,18 @@ class SocketOrigin(Struct, frozen=True, kw_only=True):
 class SocketConnection:
     """One accepted connection."""
 
-    def __init__(self, service: Responses, channel: Channel, options: WebSocketOptions, origin: SocketOrigin) -> None:
+    def __init__(
+        self,
+        service: Responses,
+        channel: Channel,
+        options: WebSocketOptions,
+        origin: SocketOrigin,
+        recorder: Recorder,
+    ) -> None:
         self.caller = ANYBODY
         self.manner = origin.manner
+        self.request_id = origin.request_id
+        self.recorder = recorder
         self.deployment = origin.deployment
         self.error_style = origin.error_style
         self.strict = options.strict

@@ -12,6 +12,7 @@ from antiphon.server.cors import Header
 from antiphon.server.direct import direct_write
 from antiphon.server.error_answers import envelope, retry_headers
 from antiphon.server.media_types import check_body_form
+from antiphon.server.request_record import RequestRecord
 from antiphon.service.caller import ANYBODY
 
 _encode = msgspec.json.Encoder().encode
@@ -24,7 +25,7 @@ class ClientGone(Exception):
 class Exchange:
     """`arrival` is what is known of the request beforehand; `reply` the headers of its answer, `manner` what is wanted.
 
-    `route` is the template that the path matched, `status` that of the answer; None until there is one.
+    `record` is what is noted of it for those who watch.
     """
 
     def __init__(
@@ -34,16 +35,15 @@ class Exchange:
         send: Send,
         *,
         arrival: Arrival,
+        record: RequestRecord,
         max_body_bytes: int,
     ) -> None:
         self.arrival = arrival
+        self.record = record
         self.manner = arrival.manner
         self.reply = arrival.reply
         self.caller = ANYBODY
-        self.path_params: Mapping[str, str] = {}
         self.begun = False
-        self.route: str | None = None
-        self.status: int | None = None
         self.receive = receive
         self._scope = scope
         self._send = send
@@ -56,7 +56,12 @@ class Exchange:
 
     @request_id.setter
     def request_id(self, request_id: str) -> None:
-        self.reply.request_id = request_id
+        self.reply.request_id = self.record.request_id = request_id
+
+    @property
+    def path_params(self) -> Mapping[str, str]:
+        """What the variable parts of the path say."""
+        return self.record.path_params
 
     @property
     def is_head(self) -> bool:
@@ -123,7 +128,7 @@ class Exchange:
 
     async def begin(self, status: int, content_type: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
         """Send status and headers."""
-        self.begun, self.status = True, status
+        self.begun, self.record.status = True, status
         await self._send(
             {
                 "type": "http.response.start",
@@ -140,6 +145,7 @@ class Exchange:
     async def write(self, body: bytes, *, more: bool) -> None:
         message: Message = {"type": "http.response.body", "body": body, "more_body": more}
         await self._send(message)
+        self.record.delivered = not more
 
     async def answer(
         self,
@@ -156,7 +162,7 @@ class Exchange:
 
     async def answer_empty(self, headers: Sequence[Header] = ()) -> None:
         """Send an answer that is all headers."""
-        self.begun, self.status = True, 204
+        self.begun, self.record.status = True, 204
         await self._send({"type": "http.response.start", "status": 204, "headers": [*headers, *self.reply.lines()]})
         await self.write(b"", more=False)
 

@@ -15,8 +15,9 @@ from antiphon.server.azure import at_deployment
 from antiphon.server.exchange import ClientGone, Exchange
 from antiphon.server.guards import REQUEST_ID_HEADER, agreed_request_id
 from antiphon.server.item_pages import item_list, paging_of, projection_of
-from antiphon.server.metrics import CONTENT_TYPE, Metrics
+from antiphon.server.metrics import CONTENT_TYPE
 from antiphon.server.rate_headers import rate_headers
+from antiphon.server.recorder import Recorder
 from antiphon.server.sse import stream_log
 from antiphon.service.caller import Caller
 from antiphon.service.records import encode_response, whole_response
@@ -37,10 +38,10 @@ class Handlers:
     """
 
     def __init__(
-        self, service: Responses, metrics: Metrics, *, strict: bool, done_marker: str, document: bytes
+        self, service: Responses, recorder: Recorder, *, strict: bool, done_marker: str, document: bytes
     ) -> None:
         self._service = service
-        self._metrics = metrics
+        self._recorder = recorder
         self._strict = strict
         self._done_marker = done_marker
         self._document = document
@@ -54,7 +55,10 @@ class Handlers:
             exchange.request_id = agreed_request_id(request.extras.request_id, exchange.header(REQUEST_ID_HEADER))
         self._check_dialect(exchange)
         request = at_deployment(request, exchange.deployment)
-        run = await self._service.create(request, self._caller(exchange), body=body, manner=exchange.manner)
+        exchange.record.stream = bool(request.stream)
+        manner = self._recorder.traced(exchange.record, exchange.manner)
+        run = await self._service.create(request, self._caller(exchange), body=body, manner=manner)
+        exchange.record.run = run
         if run.meter is not None:
             exchange.add_headers(rate_headers(run.meter.levels, azure=exchange.is_azure))
         if request.stream:
@@ -147,7 +151,7 @@ class Handlers:
         await exchange.answer_json(Health())
 
     async def metrics(self, exchange: Exchange) -> None:
-        await exchange.answer(200, self._metrics.render(), content_type=CONTENT_TYPE)
+        await exchange.answer(200, self._recorder.metrics.render(), content_type=CONTENT_TYPE)
 
     async def openapi(self, exchange: Exchange) -> None:
         await exchange.answer(200, self._document)

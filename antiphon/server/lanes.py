@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from antiphon.core.conversation import PastTurn
@@ -23,6 +23,8 @@ from antiphon.server.channel import Channel
 from antiphon.server.error_answers import ErrorStyle
 from antiphon.server.exchange import ClientGone
 from antiphon.server.frames import HEARTBEATS, CreateFrame, SteerFrame, error_frame, in_lane
+from antiphon.server.recorder import Recorder
+from antiphon.server.request_record import WEBSOCKET, RequestRecord
 from antiphon.server.steering import (
     Steering,
     SteerRefused,
@@ -44,6 +46,7 @@ from antiphon.wire.response import Response
 
 logger = logging.getLogger(__name__)
 
+ROUTE = "/v1/responses"
 MOST_STEERS = 8
 """Steering inputs that may be pending for one response."""
 
@@ -53,6 +56,8 @@ class Connection(Protocol):
 
     caller: Caller
     manner: Manner
+    request_id: str
+    recorder: Recorder
     deployment: str | None
     error_style: ErrorStyle
     strict: bool
@@ -82,6 +87,7 @@ class Lane:
         self._ended: Response | None = None
         self._steers: list[Steering] = []
         self._last_number = 0
+        self._record: RequestRecord
         self._task: asyncio.Task[None] | None = None
 
     def submit(self, frame: CreateFrame) -> None:
@@ -118,22 +124,39 @@ class Lane:
 
     async def _serve(self, frame: CreateFrame) -> None:
         """Answer one request: with its events and those of its successors, or with one error frame."""
+        with self._recorded():
+            try:
+                run: Run | None = await self._begin(frame)
+                while run is not None:
+                    await self._stream(run)
+                    run = await self._successor(run)
+            except AntiphonError as error:
+                await self._refuse(frame, error)
+            except ClientGone:
+                raise
+            except Exception:  # the top of a request: the client must hear of it, the details are for the log
+                logger.exception("a request over WebSocket failed")
+                await self._refuse(frame, ServerError("The server had an error while processing your request."))
+
+    @contextlib.contextmanager
+    def _recorded(self) -> Iterator[None]:
+        """Record the request that is served in the block; those of successors follow it."""
+        self._open_record()
         try:
-            run: Run | None = await self._begin(frame)
-            while run is not None:
-                await self._stream(run)
-                run = await self._successor(run)
-        except AntiphonError as error:
-            await self._refuse(frame, error)
-        except ClientGone:
-            raise
-        except Exception:  # the top of a request: the client must hear of it, the details are for the log
-            logger.exception("a request over WebSocket failed")
-            await self._refuse(frame, ServerError("The server had an error while processing your request."))
+            yield
+        finally:
+            self._connection.recorder.close(self._record)
+
+    def _open_record(self) -> None:
+        connection = self._connection
+        self._record = connection.recorder.open(WEBSOCKET, connection.request_id)
+        self._record.route, self._record.caller, self._record.stream = ROUTE, connection.caller, True
 
     async def _refuse(self, frame: CreateFrame, error: AntiphonError) -> None:
         self._connection.forget(frame.parent())
+        self._record.error, self._record.status = error, error.status
         await self.send(error_frame(error, self._connection.error_style))
+        self._record.delivered = True
 
     async def _begin(self, frame: CreateFrame) -> Run:
         request = at_deployment(frame.request(strict=self._connection.strict), self._connection.deployment)
@@ -141,16 +164,17 @@ class Lane:
 
     async def _create(self, request: CreateResponse, *, generate: bool) -> Run:
         connection = self._connection
+        manner = connection.recorder.traced(self._record, connection.manner)
         creating = asyncio.ensure_future(
-            self._service.create(
-                request, connection.caller, recall=connection.recall, generate=generate, manner=connection.manner
-            )
+            self._service.create(request, connection.caller, recall=connection.recall, generate=generate, manner=manner)
         )
         try:
-            return await asyncio.shield(creating)
+            run = await asyncio.shield(creating)
         except asyncio.CancelledError:
             creating.add_done_callback(_abandon)
             raise
+        self._record.run, self._record.status = run, 200
+        return run
 
     async def _stream(self, run: Run) -> None:
         following = Following.live(run, -1, self._service.options.heartbeat_s)
@@ -165,6 +189,7 @@ class Lane:
                 self._last_number = reader.position - 1
                 if not payloads and heartbeat is not None:
                     await self.send(heartbeat(self._last_number))
+            self._record.delivered = True
         finally:
             self._run = None
             following.leave()
@@ -212,9 +237,12 @@ class Lane:
         steers, self._steers = self._steers, []
         if not steers:
             return None
+        self._connection.recorder.close(self._record)
+        self._open_record()
         try:
             return await self._create(successor(run.work.request, run.response, steers), generate=True)
         except AntiphonError as error:
+            self._record.error, self._record.status = error, error.status
             refused = SteerRefused("successor_creation_failed", error.message)
         except SteerRefused as error:
             refused = error

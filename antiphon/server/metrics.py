@@ -13,18 +13,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
 
+from antiphon import __version__
 from antiphon.ports import UpstreamFigures
-from antiphon.service.figures import KINDS, Distribution, Figures, Kind
+from antiphon.service.figures import DURATION_BOUNDS_S, KINDS, Distributions, Figures
 from antiphon.service.responses import Responses
 from antiphon.service.sessions import SESSION_STATES, Sessions
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4.encode()
-UNMATCHED = "unmatched"
-"""The route of requests that match none."""
-CLIENT_GONE = 499
-"""The status of requests whose client left before it was answered."""
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 BREAKER_STATES = ("closed", "open", "half_open")
+RELOADS = ("applied", "refused")
 ENDINGS = ("completed", "incomplete", "failed", "cancelled")
 
 
@@ -33,14 +30,28 @@ class Metrics:
 
     def __init__(self, service: Responses) -> None:
         self._service = service
+        self.sockets_open = 0
+        self.reloads: Counter[str] = Counter()
         self._requests: Counter[tuple[str, str, str]] = Counter()
+        self._request_s = Distributions(DURATION_BOUNDS_S)
+        self._upgrades: Counter[str] = Counter()
+        self._socket_requests: Counter[str] = Counter()
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(namespace="antiphon", registry=self._registry)
 
-    def count_request(self, route: str, method: str, status: int) -> None:
-        """A request has been answered to its end."""
-        self._requests[route, method if method in METHODS else "other", str(status)] += 1
+    def count_request(self, route: str, method: str, status: int, duration_s: float) -> None:
+        """An HTTP request has been answered to its end."""
+        self._requests[route, method, str(status)] += 1
+        self._request_s.add((route, method), duration_s)
+
+    def count_upgrade(self, status: int) -> None:
+        """A WebSocket has been opened (101) or refused."""
+        self._upgrades[str(status)] += 1
+
+    def count_socket_request(self, status: int) -> None:
+        """A request over WebSocket has been answered to its end."""
+        self._socket_requests[str(status)] += 1
 
     def render(self) -> bytes:
         """Everything as it stands now."""
@@ -69,15 +80,52 @@ class Metrics:
         )
         yield from _runs(self._service.figures)
         yield from _stored(self._service.figures)
-        requests = CounterMetricFamily(
+        yield from self._http()
+        yield from self._websocket()
+        yield from _upstreams(self._service.upstreams())
+        yield _counter_by(
+            "antiphon_reloads",
+            "Reloads of the configuration.",
+            ("result",),
+            {(each,): self.reloads[each] for each in RELOADS},
+        )
+        yield GaugeMetricFamily(
+            "antiphon_draining", "1 once the server was told to stop, else 0.", value=self._service.is_draining
+        )
+        build = GaugeMetricFamily(
+            "antiphon_build_info", "1; the label says which version this is.", labels=("version",)
+        )
+        build.add_metric((__version__,), 1)
+        yield build
+
+    def _http(self) -> Iterator[Metric]:
+        yield _counter_by(
             "antiphon_http_requests",
             "HTTP requests answered to their end.",
-            labels=("route", "method", "status"),
+            ("route", "method", "status"),
+            dict(sorted(self._requests.items())),
         )
-        for labels, count in sorted(self._requests.items()):
-            requests.add_metric(labels, count)
-        yield requests
-        yield from _upstreams(self._service.upstreams())
+        yield _histogram(
+            "antiphon_http_request_duration_seconds",
+            "From an HTTP request's head to the end of its answer, streams included.",
+            ("route", "method"),
+            self._request_s,
+        )
+
+    def _websocket(self) -> Iterator[Metric]:
+        yield _counter_by(
+            "antiphon_websocket_upgrades",
+            "WebSockets asked for, by the answer: 101, or the refusal.",
+            ("status",),
+            {(status,): count for status, count in sorted(self._upgrades.items())},
+        )
+        yield _gauge("antiphon_websocket_connections", "WebSockets that are open.", self.sockets_open)
+        yield _counter_by(
+            "antiphon_websocket_requests",
+            "Requests over WebSocket answered to their end, by what HTTP would have answered.",
+            ("status",),
+            {(status,): count for status, count in sorted(self._socket_requests.items())},
+        )
 
 
 def _upstreams(servers: Sequence[UpstreamFigures]) -> Iterator[Metric]:
@@ -130,11 +178,12 @@ def _runs(figures: Figures) -> Iterator[Metric]:
             ended.add_metric((kind, status), figures.ended[kind, status])
     yield started
     yield ended
-    yield _counter("antiphon_input_tokens", "Prompt tokens of the runs that have ended.", figures.input_tokens)
-    yield _counter(
-        "antiphon_cached_input_tokens", "Prompt tokens that the engine had cached.", figures.cached_input_tokens
-    )
-    yield _counter("antiphon_output_tokens", "Tokens that ended runs have generated.", figures.output_tokens)
+    for name, about, counts in (
+        ("antiphon_input_tokens", "Prompt tokens of the runs that have ended.", figures.input_tokens),
+        ("antiphon_cached_input_tokens", "Prompt tokens that the engine had cached.", figures.cached_input_tokens),
+        ("antiphon_output_tokens", "Tokens that ended runs have generated.", figures.output_tokens),
+    ):
+        yield _counter_by(name, about, ("model",), {(model,): count for model, count in counts.items()})
     inputs = CounterMetricFamily(
         "antiphon_custom_tool_inputs",
         "Calls of custom tools with a grammar, by whether they obey it.",
@@ -144,12 +193,22 @@ def _runs(figures: Figures) -> Iterator[Metric]:
         inputs.add_metric((result,), figures.custom_inputs[result])
     yield inputs
     yield _gauge("antiphon_stream_readers", "Streams that are being read.", figures.readers)
+    labels = ("kind", "model")
     yield _histogram(
         "antiphon_time_to_first_event_seconds",
         "From the beginning of a run to the first event that the engine caused.",
+        labels,
         figures.first_output_s,
     )
-    yield _histogram("antiphon_run_duration_seconds", "From the beginning of a run to its end.", figures.duration_s)
+    yield _histogram(
+        "antiphon_time_per_output_token_seconds",
+        "From that event to the end of a run that did not wait for tools, per token after the first.",
+        labels,
+        figures.token_s,
+    )
+    yield _histogram(
+        "antiphon_run_duration_seconds", "From the beginning of a run to its end.", labels, figures.duration_s
+    )
 
 
 def _stored(figures: Figures) -> Iterator[Metric]:
@@ -180,9 +239,16 @@ def _gauge_by(name: str, about: str, label: str, values: Mapping[str, float]) ->
     return gauge
 
 
-def _histogram(name: str, about: str, distributions: Mapping[Kind, Distribution]) -> Metric:
-    histogram = HistogramMetricFamily(name, about, labels=("kind",))
-    for kind, found in distributions.items():
+def _counter_by(name: str, about: str, labels: Sequence[str], counts: Mapping[tuple[str, ...], float]) -> Metric:
+    counter = CounterMetricFamily(name, about, labels=labels)
+    for each, count in counts.items():
+        counter.add_metric(each, count)
+    return counter
+
+
+def _histogram(name: str, about: str, labels: Sequence[str], distributions: Distributions) -> Metric:
+    histogram = HistogramMetricFamily(name, about, labels=labels)
+    for each, found in distributions.by_labels.items():
         bounds = [*map(str, found.bounds), "+Inf"]
-        histogram.add_metric((kind,), list(zip(bounds, accumulate(found.counts), strict=True)), found.total)
+        histogram.add_metric(each, list(zip(bounds, accumulate(found.counts), strict=True)), found.total)
     return histogram

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from antiphon.core.encode import payload_type
-from antiphon.server.exchange import Exchange
+from antiphon.server.exchange import ClientGone, Exchange
 from antiphon.service.log import LogReader, Reader
 from antiphon.service.responses import Following
 
@@ -47,6 +47,8 @@ async def stream_log(exchange: Exchange, following: Following, *, done_marker: b
     try:
         await exchange.begin(200, CONTENT_TYPE, HEADERS)
         await _send_events(exchange, reader, heartbeat, sending)
+        if gone.done() and not following.is_over:
+            raise ClientGone
         await exchange.write(b"data: [DONE]\n\n" if done_marker else b"", more=False)
     finally:
         sending.stop()

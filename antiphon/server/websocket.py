@@ -13,36 +13,54 @@ from antiphon.server.connection import SocketConnection, SocketOrigin, WebSocket
 from antiphon.server.error_answers import envelope, retry_headers
 from antiphon.server.guards import KeyRing
 from antiphon.server.paths import is_azure, socket_parameters
+from antiphon.server.recorder import Recorder
 from antiphon.service.responses import Responses
 from antiphon.wire.unknown import encode
+
+SWITCHING_PROTOCOLS = 101
 
 
 class Sockets:
     """The WebSocket side of an application."""
 
-    def __init__(self, service: Responses, keys: KeyRing, options: WebSocketOptions, reception: Reception) -> None:
+    def __init__(
+        self, service: Responses, keys: KeyRing, options: WebSocketOptions, reception: Reception, recorder: Recorder
+    ) -> None:
         self._service = service
         self._keys = keys
         self._options = options
         self._reception = reception
+        self._recorder = recorder
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection to its end, or refuse its upgrade."""
         headers = {bytes(name): bytes(value).decode("latin-1") for name, value in scope["headers"]}
         arrival = self._reception.receive(scope["path"], scope["headers"])
+        metrics = self._recorder.metrics
         await receive()  # websocket.connect
         try:
             deployment = self._check(scope, headers, arrival)
         except AntiphonError as error:
+            metrics.count_upgrade(error.status)
             await _refuse(scope, send, error, arrival)
             return
         await send({"type": "websocket.accept", "headers": arrival.reply.lines()})
         channel = Channel(receive, send, send_deadline_s=self._options.send_deadline_s)
-        origin = SocketOrigin(manner=arrival.manner, deployment=deployment, error_style=arrival.error_style)
-        connection = SocketConnection(self._service, channel, self._options, origin)
+        origin = SocketOrigin(
+            manner=arrival.manner,
+            request_id=arrival.reply.request_id,
+            deployment=deployment,
+            error_style=arrival.error_style,
+        )
+        connection = SocketConnection(self._service, channel, self._options, origin, self._recorder)
         if self._service.options.forward_credentials:
             connection.caller = replace(connection.caller, credentials=headers.get(b"authorization"))
-        await connection.serve()
+        metrics.count_upgrade(SWITCHING_PROTOCOLS)
+        metrics.sockets_open += 1
+        try:
+            await connection.serve()
+        finally:
+            metrics.sockets_open -= 1
 
     def _check(self, scope: Scope, headers: Mapping[bytes, str], arrival: Arrival) -> str | None:
         """The deployment that the path names. Raises: AntiphonError for a connection that is not to be."""

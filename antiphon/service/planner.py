@@ -123,6 +123,7 @@ class Planner:
             session=_session(request, past, base.id),
             seal=seal,
             summary=self._summary(request),
+            traceparent=manner.traceparent,
         )
 
     def _summary(self, request: CreateResponse) -> Mode | None:
@@ -206,7 +207,7 @@ def _session(request: CreateResponse, past: Sequence[conversation.PastTurn], res
 def no_work(base: Response, dialect: Dialect) -> Work:
     """For a run that can only be ended."""
     nothing = CreateResponse()
-    model = Model(id=base.model, created=base.created_at, owned_by="")
+    model = Model(id="unknown", created=base.created_at, owned_by="")
     return Work(base=base, request=nothing, model=model, toolbox=Toolbox(), own=(), items=(), dialect=dialect)
 
 

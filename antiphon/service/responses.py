@@ -108,6 +108,12 @@ class Following(Struct, frozen=True):
         run.figures.readers += 1
         return cls(run.log.reader(after, heartbeat_s=heartbeat_s), run.work.dialect, run.figures, run)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether all that there will ever be was read, as far as that is known here."""
+        log = self.run.log if self.run is not None else None
+        return log is not None and log.closed and self.reader.position >= log.next_number
+
     def leave(self) -> None:
         """Stop following."""
         self.reader.leave()

@@ -88,6 +88,8 @@ class Run:
         self.figures = around.figures
         self._around = around
         self._began_at = around.clock()
+        self.first_output_at: float | None = None
+        self.upstream: str | None = None  # what generated last, where that has a name
         self._has_spoken = False
         self._stream = stream
         self.lease = lease
@@ -160,6 +162,16 @@ class Run:
         self._emit(self._stream.begin() if folded is None else self._stream.resume(folded))
         self._task = asyncio.get_running_loop().create_task(self._produce())
         return self._task
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it was told to stop, or has ended."""
+        return self._stopped or self._task is None or self._task.done()
+
+    def at_end(self, act: Callable[[], None]) -> None:
+        """Have `act` done once the run is over, soon if it is."""
+        assert self._task is not None
+        self._task.add_done_callback(lambda _: act())
 
     async def wait(self) -> Response:
         """The final response, once it is stored. Leaving the wait does not end the run."""
@@ -318,7 +330,8 @@ class Run:
 
     def _note_first_output(self) -> None:
         self._has_spoken = True
-        self.figures.first_output_s[kind_of(self.response)].add(self._around.clock() - self._began_at)
+        self.first_output_at = self._around.clock()
+        self.figures.count_first_output(self.response, self.work.model.id, self.first_output_at - self._began_at)
 
     def _checked(self, batch: Sequence[Delta]) -> Sequence[Delta]:
         """The batch with clean texts. Raises: EngineError for more than a run or an event may hold."""
@@ -392,6 +405,7 @@ class Run:
         generation, self._generation = self._generation, None
         if generation is None:
             return
+        self.upstream = getattr(generation, "upstream", None)
         try:
             await generation.close()
         except Exception:  # the top of a run: an engine that cannot let go must not take the answer with it
@@ -401,6 +415,7 @@ class Run:
 
     async def _end(self) -> None:
         payloads: list[bytes] = []
+        spoke_until = self._around.clock()
         try:
             await self._release()
             payloads = await (self._unwritten_payloads() if self._handed_over else self._last_payloads())
@@ -408,7 +423,16 @@ class Run:
             self._writer.release(payloads)
             self.state = step(self.state, "over")
             if not self._handed_over:
-                self.figures.count_end(self.response, self._around.clock() - self._began_at)
+                self._count_end(spoke_until)
+
+    def _count_end(self, spoke_until: float) -> None:
+        spoke_from = None if self._has_waited else self.first_output_at
+        self.figures.count_end(
+            self.response,
+            self.work.model.id,
+            duration_s=self._around.clock() - self._began_at,
+            speaking_s=None if spoke_from is None else spoke_until - spoke_from,
+        )
 
     async def _unwritten_payloads(self) -> list[bytes]:
         """Nothing; but what was said must be stored before somebody else goes on from there."""

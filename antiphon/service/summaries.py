@@ -88,6 +88,7 @@ class SummedUp:
 
     def __init__(self, answering: Generation, writer: SummaryWriter) -> None:
         self.input_tokens = answering.input_tokens
+        self.upstream = getattr(answering, "upstream", None)
         self._answering = answering
         self._writer = writer
         self._thought: list[str] = []

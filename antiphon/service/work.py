@@ -65,6 +65,7 @@ class Work(Struct, frozen=True, kw_only=True):
     credentials: str | None = None
     seal: CompactionSeal = CompactionSeal(None, "")
     summary: Mode | None = None
+    traceparent: str | None = None
 
     @property
     def priority(self) -> int | None:
@@ -160,6 +161,7 @@ class Work(Struct, frozen=True, kw_only=True):
             template_kwargs=asked.template_kwargs,
             session=self.session,
             credentials=self.credentials,
+            traceparent=self.traceparent,
             **chat_options(left),
         )
 

@@ -1,11 +1,15 @@
 """`/metrics`: what happened, in numbers that a scraper reads."""
 
+import json
 from collections.abc import Iterator
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
+from antiphon.engines.scripted import ScriptedEngine
 from antiphon.server.openapi import document
 from tests.live import Live, serve, wait_until
 
@@ -48,24 +52,24 @@ def test_an_end_is_counted_by_its_status(fresh: Live, said: str, status: str) ->
         f"antiphon_runs_ended_total foreground {status}": 1
     }
     assert len(ends) == 8
-    assert found["antiphon_run_duration_seconds_count foreground"] == 1
+    assert found["antiphon_run_duration_seconds_count foreground scripted"] == 1
 
 
 def test_tokens_are_those_of_the_responses(fresh: Live) -> None:
     usages = [fresh.create(said)["usage"] for said in ("one two three", "four")]
     found = figures(fresh)
-    assert found["antiphon_input_tokens_total"] == sum(usage["input_tokens"] for usage in usages)
-    assert found["antiphon_output_tokens_total"] == sum(usage["output_tokens"] for usage in usages)
+    assert found["antiphon_input_tokens_total scripted"] == sum(usage["input_tokens"] for usage in usages)
+    assert found["antiphon_output_tokens_total scripted"] == sum(usage["output_tokens"] for usage in usages)
 
 
 def test_the_first_event_is_timed_once_per_run_that_says_something(fresh: Live) -> None:
     fresh.stream("[[stall:0.3]][[say:a b c]]")
     fresh.stream("[[fail:server_error]]")
     found = figures(fresh)
-    assert found["antiphon_time_to_first_event_seconds_count foreground"] == 1
-    assert found["antiphon_time_to_first_event_seconds_bucket foreground 0.25"] == 0
-    assert found["antiphon_time_to_first_event_seconds_bucket foreground +Inf"] == 1
-    assert found["antiphon_time_to_first_event_seconds_sum foreground"] >= 0.3
+    assert found["antiphon_time_to_first_event_seconds_count foreground scripted"] == 1
+    assert found["antiphon_time_to_first_event_seconds_bucket foreground 0.25 scripted"] == 0
+    assert found["antiphon_time_to_first_event_seconds_bucket foreground +Inf scripted"] == 1
+    assert found["antiphon_time_to_first_event_seconds_sum foreground scripted"] >= 0.3
 
 
 def test_background_runs_are_working_and_queued_until_they_are_cancelled(fresh: Live) -> None:
@@ -129,6 +133,48 @@ def test_a_client_that_left_before_its_answer_is_a_499(fresh: Live) -> None:
     with pytest.raises(httpx.ReadTimeout):
         fresh.http.post("/v1/responses", json={"input": "[[stall:60]]"}, timeout=0.2)
     assert reaches(fresh, "antiphon_http_requests_total POST /v1/responses 499", 1)
+
+
+def test_the_time_of_a_token_is_that_of_the_answer_without_its_beginning(fresh: Live) -> None:
+    fresh.stream("[[stall:0.3]][[say:a b c d]]")
+    found = figures(fresh)
+    assert found["antiphon_time_per_output_token_seconds_count foreground scripted"] == 1
+    assert found["antiphon_time_per_output_token_seconds_sum foreground scripted"] < 0.1
+
+
+def test_a_model_is_called_what_it_is_served_as() -> None:
+    with serve(ScriptedEngine(model_ids=("real",)), default_model="real") as live:
+        live.create("a", model="real")
+        assert live.http.post("/v1/responses", json={"input": "a", "model": "invented"}).status_code == 404
+        found = figures(live)
+    assert "antiphon_output_tokens_total real" in found
+    assert not any("invented" in name for name in found)
+
+
+def test_requests_are_timed_by_route(fresh: Live) -> None:
+    fresh.stream("[[stall:0.3]]")
+    found = figures(fresh)
+    assert found["antiphon_http_request_duration_seconds_count POST /v1/responses"] == 1
+    assert found["antiphon_http_request_duration_seconds_sum POST /v1/responses"] >= 0.3
+
+
+def test_websockets_are_counted_by_upgrade_while_they_are_open_and_by_request() -> None:
+    with serve(api_keys=("right",)) as live:
+        key = {"authorization": "Bearer right"}
+        live.http.headers.update(key)
+        with pytest.raises(InvalidStatus):
+            connect(f"ws://127.0.0.1:{live.port}/v1/responses").close()
+        with connect(f"ws://127.0.0.1:{live.port}/v1/responses", additional_headers=key) as socket:
+            for said in ({"input": "a"}, {"input": 1}):
+                socket.send(json.dumps({"type": "response.create", **said}))
+                while json.loads(socket.recv(WAIT_S))["type"] not in ("response.completed", "error"):
+                    pass
+            assert reaches(live, "antiphon_websocket_requests_total 400", 1)
+            assert figures(live)["antiphon_websocket_connections"] == 1
+        assert reaches(live, "antiphon_websocket_connections", 0)
+        found = figures(live)
+    assert found["antiphon_websocket_upgrades_total 101"] == found["antiphon_websocket_upgrades_total 401"] == 1
+    assert found["antiphon_websocket_requests_total 200"] == 1
 
 
 def test_the_process_is_measured(fresh: Live) -> None:

@@ -1,0 +1,49 @@
+"""How this process logs: the form of a line, and how much there is."""
+
+import logging
+import time
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from antiphon.config.settings import Settings
+
+ACCESS = "antiphon.access"
+TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+class JsonFormatter(logging.Formatter):
+    """A line is one JSON object. What is logged as a struct has its fields in it, anything else is its `message`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of one record."""
+        line: dict[str, Any] = {
+            "time": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{record.msecs:03.0f}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+        }
+        if isinstance(record.msg, Struct):
+            line |= msgspec.to_builtins(record.msg)
+        else:
+            line["message"] = record.getMessage()
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return _encode(line).decode()
+
+
+def start_logging(settings: Settings) -> None:
+    """Log to standard error from now on."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if settings.log_format == "json" else logging.Formatter(TEXT))
+    logging.basicConfig(handlers=[handler])
+    set_levels(settings)
+
+
+def set_levels(settings: Settings) -> None:
+    """Log as much as the settings say."""
+    logging.getLogger().setLevel(settings.log_level.upper())
+    logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLogger().level))
+    logging.getLogger(ACCESS).setLevel(logging.NOTSET if settings.access_log else logging.WARNING)
