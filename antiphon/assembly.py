@@ -14,6 +14,7 @@ from antiphon.config.settings import Settings
 from antiphon.config.tables import LimitTable
 from antiphon.core.grant import Limits
 from antiphon.core.rate_rules import ScopedLimits
+from antiphon.core.request_limits import RequestLimits
 from antiphon.core.tiers import Tiers
 from antiphon.errors import AntiphonError, SetupError
 from antiphon.listener import bind, listen, new_event_loop, origin
@@ -107,6 +108,9 @@ def build_service(settings: Settings, engine: Engine | None = None) -> Responses
         check_events=settings.check_events,
         max_image_bytes=settings.max_image_bytes,
         max_file_bytes=settings.max_file_bytes,
+        request_limits=RequestLimits(
+            max_input_items=settings.max_input_items, max_tool_output_bytes=settings.max_tool_output_bytes
+        ),
         limits=tuple(map(_limits, settings.tables.limits)),
         forward_credentials=any(table.forward_credentials for table in settings.tables.upstreams),
         reasoning_summaries=settings.reasoning_summaries,

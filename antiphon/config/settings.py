@@ -352,6 +352,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_event_bytes: Annotated[
         int, Note(RUNS, "Largest piece of text that an engine may send at once.", "SIZE", "4MB", minimum=1024)
     ] = 4 * 2**20
+    max_input_items: Annotated[int, Note(RUNS, "Most items that a request's input may have.", "N", minimum=1)] = 10_000
+    max_tool_output_bytes: Annotated[
+        int, Note(RUNS, "Largest output of a tool call that a request may carry.", "SIZE", "10MB", minimum=1024)
+    ] = 10 * 2**20
     max_image_bytes: Annotated[
         int, Note(RUNS, "Largest image that a request may carry.", "SIZE", "20MB", minimum=1024)
     ] = 20 * 2**20

@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from antiphon.core.rate_rules import ScopedLimits
+from antiphon.core.request_limits import RequestLimits
 from antiphon.core.tiers import Tiers
 
 
@@ -40,4 +41,5 @@ class Options(Struct, frozen=True, kw_only=True):
     max_file_bytes: int = 32 * 2**20
     forward_credentials: bool = False
     limits: tuple[ScopedLimits, ...] = ()
+    request_limits: RequestLimits = RequestLimits()
     reasoning_summaries: Literal["extract", "model"] = "extract"

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from antiphon.core import conversation, validate
 from antiphon.core.ledger import Delivery
+from antiphon.core.request_limits import check_input, check_outputs
 from antiphon.core.stream import ResponseStream
 from antiphon.errors import (
     AntiphonError,
@@ -263,6 +264,7 @@ class Responses:
         """
         tenant = caller.tenant
         validate.check(request)
+        check_input(request.input, self.options.request_limits)
         if self._refuses:
             raise EngineUnavailable("The server is shutting down.", retry_after_s=RETRY_AFTER_S)
         self.turns.check()
@@ -466,6 +468,7 @@ class Responses:
         For a response that has ended with calls it is the request that goes on from it, to be created.
         Raises: NotFound for an unknown response or call; Conflict when nothing waits or a call has its output already.
         """
+        check_outputs(delivered.outputs, self.options.request_limits, "tool_outputs")
         run = self.sessions.get(tenant, response_id)
         if run is not None:
             delivery = await run.mailbox.deliver(call_outputs(delivered.outputs))
