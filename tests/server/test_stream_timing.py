@@ -85,3 +85,19 @@ def test_a_client_that_leaves_while_it_waits_for_json_stops_the_engine(live: Liv
         connection.post(input="[[stall:60]]")
         assert wait_until(lambda: live.engine.running == 1, GONE_S)
     assert wait_until(lambda: live.engine.running == 0, GONE_S)
+
+
+def test_a_client_that_reads_late_gets_everything_in_order(live: Live) -> None:
+    """More than all buffers on the way hold, so that sending has to stop and to go on again."""
+    words = 40_000
+    with Connection(live.port) as connection:
+        connection.post(input=f"[[say:{'word ' * words}]]", stream=True)
+        connection.read_head()
+        chunks = connection.chunks()
+        events = parse_events(next(chunks).decode())
+        assert live.stream("[[say:meanwhile]]")[-1]["type"] == "response.completed"
+        for chunk in chunks:
+            events += parse_events(chunk.decode())
+    assert [data["sequence_number"] for _, data in events] == list(range(len(events)))
+    assert events[-1][0] == "response.completed"
+    assert "".join(data["delta"] for name, data in events if name.endswith("text.delta")) == "word " * words
