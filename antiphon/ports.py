@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from antiphon.core.chat import ChatRequest, Grammar
 from antiphon.core.deltas import Delta
+from antiphon.core.grant import Grant
 from antiphon.core.ledger import CallOutput, Delivery
 from antiphon.core.rates import Charge, Verdict
 from antiphon.core.request_account import RequestAccount
@@ -336,6 +337,18 @@ class ConversationHistory(Struct, frozen=True):
     end: int
 
 
+class StoredKey(Struct, frozen=True, kw_only=True):
+    """An API key, of which only the SHA-256 `digest` is kept; times are unix seconds. A revoked key stays listed."""
+
+    id: str
+    name: str
+    digest: bytes
+    grant: Grant
+    created_at: float
+    expires_at: float | None = None
+    revoked_at: float | None = None
+
+
 class ConversationHold(Struct, frozen=True):
     """The right of a run that is not stored to have a conversation to itself."""
 
@@ -540,6 +553,26 @@ class PromptStore(Protocol):
         ...
 
 
+class KeyStore(Protocol):
+    """The API keys that are kept beside the responses. Raises: StoreUnavailable from every method."""
+
+    async def version(self) -> int:
+        """A number that differs once any key has changed, in whichever process."""
+        ...
+
+    async def all(self) -> Sequence[StoredKey]:
+        """Every key, the oldest first, revoked and expired ones included."""
+        ...
+
+    async def add(self, key: StoredKey) -> bool:
+        """False: a key of that name is there and not revoked."""
+        ...
+
+    async def revoke(self, key_id: str, revoked_at: float) -> bool:
+        """False: no such key, or it is revoked already."""
+        ...
+
+
 class ResponseStore(Protocol):
     """Responses and their items. Everything is scoped by tenant: another tenant's id is an unknown id.
 
@@ -559,6 +592,11 @@ class ResponseStore(Protocol):
     @property
     def prompts(self) -> PromptStore:
         """The prompts of the same store."""
+        ...
+
+    @property
+    def keys(self) -> KeyStore:
+        """The API keys in the same store."""
         ...
 
     async def start(self) -> None: ...

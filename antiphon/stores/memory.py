@@ -23,6 +23,7 @@ from antiphon.ports import (
     Turn,
 )
 from antiphon.stores.excess import Excess, excess
+from antiphon.stores.keys import MemoryKeys
 from antiphon.stores.memory_conversations import MemoryConversations, Room
 from antiphon.stores.memory_prompts import MemoryPrompts
 from antiphon.stores.memory_rates import MemoryRates
@@ -78,6 +79,7 @@ class MemoryStore:
         self.conversations = MemoryConversations()
         self.prompts = MemoryPrompts()
         self.rates = MemoryRates()
+        self.keys = MemoryKeys()
 
     async def start(self) -> None:
         """Nothing to open."""

@@ -23,6 +23,7 @@ from antiphon.ports import (
 )
 from antiphon.stores import reading, runs, signals
 from antiphon.stores.database import open_reader, open_writer, set_up
+from antiphon.stores.keys import SqlKeys
 from antiphon.stores.owners import Owner
 from antiphon.stores.removal import remove_response
 from antiphon.stores.retention import Sweeper
@@ -49,6 +50,7 @@ class SqlStore:
         self.conversations = SqlConversations(self._open, self._owner.id)
         self.prompts = SqlPrompts(self._open)
         self.rates = SqlRates(self._open, self._owner.id)
+        self.keys = SqlKeys(self._open)
 
     async def start(self) -> None:
         """Make or open the file and be seen by other processes. Raises: SetupError."""
