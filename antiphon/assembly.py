@@ -262,5 +262,5 @@ def _announce(settings: Settings, here: str, service: Responses) -> None:
     gc.freeze()  # what was made to start stays: full collections need not look at it again
     builtin = settings.engine == "embedded" and settings.model_file is None
     limits = installation.BUILTIN_MODEL_LIMITS if builtin else None
-    models = [model.id for model in service.catalog.models(ANYBODY.tenant)]
+    models = [model.id for model in service.catalog.models(ANYBODY)]
     print(banner(settings, here, models, limits), flush=True)

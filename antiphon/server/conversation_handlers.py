@@ -22,14 +22,14 @@ class ConversationHandlers:
     async def create(self, exchange: Exchange) -> None:
         body = await exchange.body() or b"{}"
         request = decode_body(body, CreateConversation, strict=self._strict)
-        await exchange.answer_json(await self._service.create(request, exchange.tenant))
+        await exchange.answer_json(await self._service.create(request, exchange.caller))
 
     async def get(self, exchange: Exchange) -> None:
         await exchange.answer_json(await self._service.get(_conversation_id(exchange), exchange.tenant))
 
     async def update(self, exchange: Exchange) -> None:
         request = decode_body(await exchange.body(), UpdateConversation, strict=self._strict)
-        changed = await self._service.update(_conversation_id(exchange), request, exchange.tenant)
+        changed = await self._service.update(_conversation_id(exchange), request, exchange.caller)
         await exchange.answer_json(changed)
 
     async def delete(self, exchange: Exchange) -> None:
@@ -40,7 +40,7 @@ class ConversationHandlers:
     async def add_items(self, exchange: Exchange) -> None:
         projection = projection_of(exchange)
         request = decode_body(await exchange.body(), CreateConversationItems, strict=self._strict)
-        added = await self._service.add_items(_conversation_id(exchange), request, exchange.tenant)
+        added = await self._service.add_items(_conversation_id(exchange), request, exchange.caller)
         await exchange.answer(200, item_list(added, projection))
 
     async def list_items(self, exchange: Exchange) -> None:

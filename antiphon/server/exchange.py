@@ -13,7 +13,7 @@ from antiphon.server.direct import direct_write
 from antiphon.server.error_answers import envelope, retry_headers
 from antiphon.server.media_types import check_body_form
 from antiphon.server.request_record import RequestRecord
-from antiphon.service.caller import ANYBODY
+from antiphon.service.caller import ANYBODY, Caller
 
 _encode = msgspec.json.Encoder().encode
 
@@ -42,7 +42,7 @@ class Exchange:
         self.record = record
         self.manner = arrival.manner
         self.reply = arrival.reply
-        self.caller = ANYBODY
+        self.caller: Caller = ANYBODY
         self.begun = False
         self.receive = receive
         self._scope = scope

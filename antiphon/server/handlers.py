@@ -87,7 +87,7 @@ class Handlers:
         response_id = exchange.path_params["response_id"]
         delivered = decode_tool_outputs(await exchange.body())
         after = await self._service.last_number(response_id, exchange.tenant) if delivered.stream else 0
-        taken = await self._service.deliver(response_id, exchange.tenant, delivered)
+        taken = await self._service.deliver(response_id, exchange.caller, delivered)
         if isinstance(taken, CreateResponse):
             await self._create(exchange, taken)
         elif delivered.stream:
@@ -135,10 +135,10 @@ class Handlers:
         await exchange.answer(200, item_list(page, projection))
 
     async def list_models(self, exchange: Exchange) -> None:
-        await exchange.answer_json(ModelList(tuple(map(_model_card, self._service.catalog.models(exchange.tenant)))))
+        await exchange.answer_json(ModelList(tuple(map(_model_card, self._service.catalog.models(exchange.caller)))))
 
     async def get_model(self, exchange: Exchange) -> None:
-        model = self._service.catalog.model(exchange.path_params["model_id"], exchange.tenant)
+        model = self._service.catalog.model(exchange.path_params["model_id"], exchange.caller)
         await exchange.answer_json(_model_card(model))
 
     async def health(self, exchange: Exchange) -> None:

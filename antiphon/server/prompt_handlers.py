@@ -15,7 +15,7 @@ class PromptHandlers:
         self._strict = strict
 
     async def create(self, exchange: Exchange) -> None:
-        await exchange.answer_json(await self._service.create(await self._template(exchange), exchange.tenant))
+        await exchange.answer_json(await self._service.create(await self._template(exchange), exchange.caller))
 
     async def list_prompts(self, exchange: Exchange) -> None:
         await exchange.answer_json(await self._service.page(exchange.tenant, **paging_of(exchange)))
@@ -28,7 +28,7 @@ class PromptHandlers:
 
     async def add_version(self, exchange: Exchange) -> None:
         template = await self._template(exchange)
-        await exchange.answer_json(await self._service.add_version(_prompt_id(exchange), template, exchange.tenant))
+        await exchange.answer_json(await self._service.add_version(_prompt_id(exchange), template, exchange.caller))
 
     async def list_versions(self, exchange: Exchange) -> None:
         paging = paging_of(exchange)

@@ -1,5 +1,7 @@
 """Who asks."""
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from antiphon.core.grant import NO_LIMITS, Grant, Limits, StorePolicy
@@ -37,9 +39,9 @@ class Caller(Struct, frozen=True, kw_only=True):
             expires_at=expires_at,
         )
 
-    def may_use(self, model_id: str) -> bool:
-        """Whether the model exists for this client."""
-        return self.models is None or model_id in self.models
+    def may_use(self, names: Iterable[str]) -> bool:
+        """Whether a model of these names exists for this client."""
+        return self.models is None or any(name in self.models for name in names)
 
     def is_over(self, now: float) -> bool:
         """Whether its time has run out."""

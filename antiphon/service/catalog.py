@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from antiphon.errors import InvalidRequest, NotFound
 from antiphon.ports import Engine, Model
+from antiphon.service.caller import Caller
 
 
 class Catalog:
@@ -13,20 +14,20 @@ class Catalog:
         self._engine = engine
         self._default = default
 
-    def models(self, tenant: str) -> Sequence[Model]:
-        """What a tenant may use."""
-        return [model for model in self._engine.models() if model.tenants is None or tenant in model.tenants]
+    def models(self, caller: Caller) -> Sequence[Model]:
+        """What a caller may use: what its tenant may, and its key."""
+        return [
+            model
+            for model in self._engine.models()
+            if (model.tenants is None or caller.tenant in model.tenants) and caller.may_use((model.id, *model.aliases))
+        ]
 
-    def model(self, name: str, tenant: str) -> Model:
+    def model(self, name: str, caller: Caller) -> Model:
         """The model of that name, else of that alias, else of the longest pattern that fits.
 
-        Raises: NotFound, also for a model of other tenants.
+        Raises: NotFound, also for a model of others.
         """
-        models = self.models(tenant)
-        found = next((model for model in models if model.id == name), None)
-        if found is None:
-            fitting = [(alias, model) for model in models for alias in model.aliases if _fits(alias, name)]
-            found = max(fitting, key=_precision, default=("", None))[1]
+        found = _find(name, self.models(caller))
         if found is None:
             raise NotFound(
                 f"The model '{name}' does not exist or you do not have access to it.",
@@ -35,20 +36,30 @@ class Catalog:
             )
         return found
 
-    def choose(self, name: str | None, tenant: str) -> Model:
+    def choose(self, name: str | None, caller: Caller) -> Model:
         """The model for a request: the one it names, else the default one, else the only one there is.
 
+        A key that may use certain models only may lack the default one, and then never hears of it.
         Raises: NotFound, InvalidRequest when a name is needed.
         """
-        name = name or self._default
-        if name is not None:
-            return self.model(name, tenant)
-        models = self.models(tenant)
+        models, default = self.models(caller), self._default
+        if name:
+            return self.model(name, caller)
+        if default is not None and (caller.models is None or _find(default, models) is not None):
+            return self.model(default, caller)
         if len(models) != 1:
             raise InvalidRequest(
                 "Missing required parameter: 'model'.", param="model", code="missing_required_parameter"
             )
         return models[0]
+
+
+def _find(name: str, models: Sequence[Model]) -> Model | None:
+    found = next((model for model in models if model.id == name), None)
+    if found is not None:
+        return found
+    fitting = [(alias, model) for model in models for alias in model.aliases if _fits(alias, name)]
+    return max(fitting, key=_precision)[1] if fitting else None
 
 
 def _fits(alias: str, name: str) -> bool:

@@ -13,6 +13,8 @@ from antiphon.core.conversation import Call, CallOutput, PastTurn
 from antiphon.core.item_ids import id_of
 from antiphon.errors import ClientError, ConversationNotFound, DuplicateItem, InvalidRequest, NotFound
 from antiphon.ports import ConversationPlace, ItemPage, ResponseStore, StoredConversation, StoredItem
+from antiphon.service.caller import Caller
+from antiphon.service.data_policy import check_kept
 from antiphon.service.own_items import own_items
 from antiphon.service.records import stored_items
 from antiphon.wire.conversation import (
@@ -40,24 +42,26 @@ class Conversations:
         self._ids = ids
         self._enabled = enabled
 
-    async def create(self, request: CreateConversation, tenant: str) -> ConversationResource:
+    async def create(self, request: CreateConversation, caller: Caller) -> ConversationResource:
         """Raises: ClientError."""
         if not self._enabled:
             raise InvalidRequest("This server stores nothing, so it has no conversations.", code="unsupported_value")
+        check_kept(caller)
         validate.check_metadata(request.metadata or {})
-        items = await self._admitted(request.items or (), tenant)
+        items = await self._admitted(request.items or (), caller.tenant)
         made = StoredConversation(self._ids("conv"), int(self._clock()), encode(request.metadata or {}))
-        await self._store.conversations.create(tenant, made, stored_items(items))
+        await self._store.conversations.create(caller.tenant, made, stored_items(items))
         return _resource(made)
 
     async def get(self, conversation_id: str, tenant: str) -> ConversationResource:
         """Raises: NotFound."""
         return _known(await self._store.conversations.get(tenant, conversation_id), conversation_id)
 
-    async def update(self, conversation_id: str, request: UpdateConversation, tenant: str) -> ConversationResource:
+    async def update(self, conversation_id: str, request: UpdateConversation, caller: Caller) -> ConversationResource:
         """Replace the metadata. Raises: NotFound, InvalidRequest."""
+        check_kept(caller)
         validate.check_metadata(request.metadata)
-        changed = await self._store.conversations.update(tenant, conversation_id, encode(request.metadata))
+        changed = await self._store.conversations.update(caller.tenant, conversation_id, encode(request.metadata))
         return _known(changed, conversation_id)
 
     async def delete(self, conversation_id: str, tenant: str) -> None:
@@ -67,11 +71,13 @@ class Conversations:
 
     # -- items
 
-    async def add_items(self, conversation_id: str, request: CreateConversationItems, tenant: str) -> ItemPage:
+    async def add_items(self, conversation_id: str, request: CreateConversationItems, caller: Caller) -> ItemPage:
         """Add items, also while a run has the conversation to itself, and return them.
 
         Raises: NotFound, InvalidRequest, DuplicateItem.
         """
+        check_kept(caller)
+        tenant = caller.tenant
         await self.get(conversation_id, tenant)
         stored = stored_items(await self._admitted(request.items, tenant))
         if not await self._store.conversations.add_items(tenant, conversation_id, stored):

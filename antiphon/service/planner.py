@@ -15,8 +15,10 @@ from antiphon.core.toolbox import Toolbox, added_tools, found_tools, open_toolbo
 from antiphon.errors import EngineError, InvalidRequest, PreviousResponseNotFound
 from antiphon.ports import AbandonedRun, Documents, Engine, Fetcher, Grammars, Model, ResponseStore, Turn
 from antiphon.service.cache_salt import Salter
+from antiphon.service.caller import Caller
 from antiphon.service.catalog import Catalog
 from antiphon.service.compaction import CompactionSeal
+from antiphon.service.data_policy import is_stored
 from antiphon.service.grammars import check_grammars
 from antiphon.service.manner import Manner
 from antiphon.service.media import Media, MediaLimits
@@ -87,14 +89,15 @@ class Planner:
         return dialect if self._options.rate_limit_events else varied(dialect, NO_RATE_LIMITS)
 
     async def plan(
-        self, request: CreateResponse, tenant: str, past: Sequence[conversation.PastTurn], manner: Manner
+        self, request: CreateResponse, caller: Caller, past: Sequence[conversation.PastTurn], manner: Manner
     ) -> Work:
-        """Resolve all that a request names. Raises: ClientError."""
+        """Resolve all that a request names. Raises: ClientError; StoreUnavailable where what must be stored cannot."""
+        tenant = caller.tenant
         dialect = self.dialect(manner.dialect)
         request, preface = await self._fill(request, tenant)
-        model = self.catalog.choose(request.model, tenant)
+        model = self.catalog.choose(request.model, caller)
         own = await own_items(request.input, tenant, self._store, self._ids)
-        stored = self._options.store_enabled and (manner.force_store or request.store is not False)
+        stored = is_stored(request, caller, manner, store_enabled=self._options.store_enabled)
         await check_grammars(request.tools, own, self._grammars)
         seal = CompactionSeal(self._sealer, tenant)
         readable = await self._media.read(conversation.assemble(past, own), len(own), model)
@@ -171,7 +174,7 @@ class Planner:
         if abandoned.request is None:
             raise EngineError("The server stopped before the response was complete.")
         request, preface = await self._fill(decode_create(abandoned.request), abandoned.tenant)
-        model = self.catalog.choose(request.model or base.model, abandoned.tenant)
+        model = self.catalog.choose(request.model or base.model, Caller(tenant=abandoned.tenant))
         *past, own = past_turns(await self._store.chain(abandoned.tenant, abandoned.id))
         history = conversation.assemble(past, own.items)
         readable = await self._media.read(history, len(own.items), model)

@@ -15,6 +15,8 @@ from antiphon.core import validate
 from antiphon.core.prompt_template import Value, filled, variables_of
 from antiphon.errors import InvalidRequest, NotFound
 from antiphon.ports import PromptStore, StoredPrompt
+from antiphon.service.caller import Caller
+from antiphon.service.data_policy import check_kept
 from antiphon.wire.content import InputText
 from antiphon.wire.decode import decode_body, decode_output_part
 from antiphon.wire.items import Item, Message
@@ -41,18 +43,20 @@ class Prompts:
         self._ids = ids
         self._enabled = enabled
 
-    async def create(self, template: PromptTemplate, tenant: str) -> PromptResource:
+    async def create(self, template: PromptTemplate, caller: Caller) -> PromptResource:
         """Raises: InvalidRequest."""
         if not self._enabled:
             raise InvalidRequest("This server stores nothing, so it has no prompts.", code="unsupported_value")
+        check_kept(caller)
         _check(template)
         body = encode(template)
-        return _resource(await self._store.create(tenant, self._ids("pmpt"), int(self._clock()), body))
+        return _resource(await self._store.create(caller.tenant, self._ids("pmpt"), int(self._clock()), body))
 
-    async def add_version(self, prompt_id: str, template: PromptTemplate, tenant: str) -> PromptResource:
+    async def add_version(self, prompt_id: str, template: PromptTemplate, caller: Caller) -> PromptResource:
         """Raises: InvalidRequest, NotFound."""
+        check_kept(caller)
         _check(template)
-        added = await self._store.add_version(tenant, prompt_id, int(self._clock()), encode(template))
+        added = await self._store.add_version(caller.tenant, prompt_id, int(self._clock()), encode(template))
         return _resource(_known(added, prompt_id))
 
     async def get(self, prompt_id: str, tenant: str, version: str | None = None) -> PromptResource:

@@ -44,6 +44,7 @@ from antiphon.service.caller import Caller
 from antiphon.service.catalog import Catalog
 from antiphon.service.compaction import compacted_response
 from antiphon.service.conversations import Conversations, check_new
+from antiphon.service.data_policy import check_policy, check_stored_delivery
 from antiphon.service.figures import Figures
 from antiphon.service.grammars import GrammarWatch
 from antiphon.service.ids import new_id
@@ -178,6 +179,7 @@ class Responses:
         self.sessions = Sessions(
             options.max_sessions, options.max_total_bytes, idle_ttl_s=options.session_idle_ttl_s, clock=clock
         )
+        self.keys = store.keys
         self.conversations = Conversations(store, clock=clock, ids=ids, enabled=options.store_enabled)
         self.metering = Metering(store.rates, options.limits, clock)
         self.figures = self._around.figures
@@ -268,9 +270,10 @@ class Responses:
         if self._refuses:
             raise EngineUnavailable("The server is shutting down.", retry_after_s=RETRY_AFTER_S)
         self.turns.check()
+        check_policy(request, caller)
         with self.sessions.room(), self._slots.place() if request.background else nullcontext():
             origin = await self._origin(request, tenant, recall)
-            work = await self._planner.plan(request, tenant, origin.turns, manner)
+            work = await self._planner.plan(request, caller, origin.turns, manner)
             if self.options.forward_credentials:
                 work = replace(work, credentials=caller.credentials)
             if origin.place is not None:
@@ -422,7 +425,7 @@ class Responses:
     async def _plan_alone(self, request: CreateResponse, caller: Caller) -> Work:
         validate.check(request)
         origin = await self._origin(request, caller.tenant, None)
-        work = await self._planner.plan(request, caller.tenant, origin.turns, Manner())
+        work = await self._planner.plan(request, caller, origin.turns, Manner())
         return replace(work, credentials=caller.credentials)
 
     # -- what a dead process left
@@ -462,15 +465,19 @@ class Responses:
 
     # -- tool outputs
 
-    async def deliver(self, response_id: str, tenant: str, delivered: Deliverable) -> Delivery | CreateResponse:
+    async def deliver(self, response_id: str, caller: Caller, delivered: Deliverable) -> Delivery | CreateResponse:
         """Hand tool outputs to a run that waits for them, whichever process it is in.
 
         For a response that has ended with calls it is the request that goes on from it, to be created.
-        Raises: NotFound for an unknown response or call; Conflict when nothing waits or a call has its output already.
+        Raises: NotFound for an unknown response or call; Conflict when nothing waits or a call has its output already;
+        InvalidRequest where they would be stored and must not.
         """
         check_outputs(delivered.outputs, self.options.request_limits, "tool_outputs")
+        tenant = caller.tenant
         run = self.sessions.get(tenant, response_id)
         if run is not None:
+            if run.lease is not None and run.state not in ENDED:
+                check_stored_delivery(caller)
             delivery = await run.mailbox.deliver(call_outputs(delivered.outputs))
             if delivery is not None or run.state not in ENDED:
                 return check_delivery(delivery)
@@ -478,6 +485,7 @@ class Responses:
         stored = await self.get(response_id, tenant)
         if stored.status not in UNFINISHED:
             return continuation(stored, delivered.outputs, stream=delivered.stream)
+        check_stored_delivery(caller)
         mailbox = StoredMailbox(self._store, tenant, response_id)
         return check_delivery(await mailbox.deliver(call_outputs(delivered.outputs)))
 

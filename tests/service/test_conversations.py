@@ -23,14 +23,14 @@ HELLO = Message(role="user", content=())
 async def test_another_tenant_s_conversation_is_unknown_everywhere() -> None:
     responses = service()
     conversations = responses.conversations
-    made = (await conversations.create(CreateConversation(items=(HELLO,)), "alice")).id
+    made = (await conversations.create(CreateConversation(items=(HELLO,)), Caller(tenant="alice"))).id
     page = await conversations.items(made, "alice", after=None, limit=1, descending=False)
     item_id = page.data[0].split(b'"id":"')[1].split(b'"')[0].decode()
     for attempt in (
         conversations.get(made, "bob"),
-        conversations.update(made, UpdateConversation(metadata={}), "bob"),
+        conversations.update(made, UpdateConversation(metadata={}), Caller(tenant="bob")),
         conversations.delete(made, "bob"),
-        conversations.add_items(made, CreateConversationItems(items=(HELLO,)), "bob"),
+        conversations.add_items(made, CreateConversationItems(items=(HELLO,)), Caller(tenant="bob")),
         conversations.items(made, "bob", after=None, limit=1, descending=True),
         conversations.item(made, item_id, "bob"),
         conversations.delete_item(made, item_id, "bob"),
@@ -49,7 +49,7 @@ async def test_a_request_that_is_given_up_at_any_moment_leaves_the_conversation_
 ) -> None:
     responses = Responses(ScriptedEngine(), SqlStore(tmp_path / "antiphon.db"), Options(), clock=lambda: 1.0)
     await responses.start()
-    made = (await responses.conversations.create(CreateConversation(), "default")).id
+    made = (await responses.conversations.create(CreateConversation(), ANYBODY)).id
     begun = 0
     for moments in range(60):
         asked = request("[[stall:30]]", conversation=made, store=store)

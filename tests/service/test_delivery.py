@@ -21,7 +21,7 @@ async def just_ended(responses: Responses, asked: CreateResponse) -> Run:
     run = await soon(responses.create(asked, ANYBODY))
     if asked.extras.await_tool_outputs:
         await soon(run.paused.wait())
-        await soon(responses.deliver(run.response.id, "default", output_for(run)))
+        await soon(responses.deliver(run.response.id, ANYBODY, output_for(run)))
     await read_all(run.log.reader())
     assert responses.sessions.get("default", run.response.id) is run
     return run
@@ -35,7 +35,7 @@ def output_for(run: Run) -> Deliverable:
 async def test_outputs_right_behind_the_last_event_make_the_next_request() -> None:
     responses = service()
     run = await just_ended(responses, request("[[call:look {}]]"))
-    continued = await soon(responses.deliver(run.response.id, "default", output_for(run)))
+    continued = await soon(responses.deliver(run.response.id, ANYBODY, output_for(run)))
     assert isinstance(continued, CreateResponse)
     assert continued.previous_response_id == run.response.id
 
@@ -44,5 +44,5 @@ async def test_a_duplicate_right_behind_the_last_event_is_told_as_one() -> None:
     responses = service()
     run = await just_ended(responses, request("[[call:look {}]][[then]][[say:a]]", await_tool_outputs=True))
     with pytest.raises(Conflict) as refused:
-        await soon(responses.deliver(run.response.id, "default", output_for(run)))
+        await soon(responses.deliver(run.response.id, ANYBODY, output_for(run)))
     assert refused.value.code == "duplicate_tool_output"

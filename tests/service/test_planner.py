@@ -4,6 +4,7 @@ import pytest
 
 from antiphon.engines.scripted import ScriptedEngine
 from antiphon.ports import AbandonedRun, Beginning
+from antiphon.service.caller import ANYBODY
 from antiphon.service.manner import Manner
 from antiphon.service.options import Options
 from antiphon.service.planner import Planner
@@ -28,7 +29,7 @@ async def test_a_run_that_is_taken_up_again_is_what_it_was() -> None:
     prompts = Prompts(store.prompts, clock=lambda: 1e9, ids=ids, enabled=True)
     planner = Planner(engine, store, Options(), clock=lambda: 1e9, ids=ids, sealer=None, prompts=prompts)
     request = decode_create(b'{"model": "two", ' + BODY[1:])
-    work = await planner.plan(request, "default", (), Manner(azure=True, force_store=True))
+    work = await planner.plan(request, ANYBODY, (), Manner(azure=True, force_store=True))
     base = work.base
     assert (base.model, base.store, bytes(base.content_filters)) == ("two", True, b"[]")
     lease = await store.begin(
