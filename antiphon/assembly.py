@@ -25,6 +25,7 @@ from antiphon.readers.pdf import PdfDocuments
 from antiphon.server.app import App, ServerOptions
 from antiphon.server.azure import AzureOptions
 from antiphon.server.cors import CorsOptions
+from antiphon.server.oidc_options import OidcOptions
 from antiphon.server.reply_headers import HeaderOptions
 from antiphon.service.cache_salt import Salter
 from antiphon.service.caller import ANYBODY
@@ -55,22 +56,22 @@ async def serve(settings: Settings) -> None:
     with bind(settings.host, settings.port) as listening:
         here = origin(listening)
         try:
-            await _start(service)
+            await _start(app)
             await listen(
                 app,
                 listening,
                 settings,
-                ready=lambda: _announce(settings, here, service),
+                ready=lambda: _announce(settings, here, service, asks=app.keys.asks),
                 drain=lambda number: _drain(service, settings, number),
             )
         finally:
-            await service.close()
+            await app.close()
 
 
-async def _start(service: Responses) -> None:
+async def _start(app: App) -> None:
     """Raises: SetupError, also for what would be a client's error later."""
     try:
-        await service.start()
+        await app.start()
     except AntiphonError as error:
         raise SetupError(error.message) from error
 
@@ -159,6 +160,9 @@ def server_options(settings: Settings) -> ServerOptions:
     """What the application is told of the settings."""
     return ServerOptions(
         api_keys=settings.api_key,
+        keys_file=settings.keys_file,
+        oidc=_oidc_options(settings),
+        metrics_public=settings.metrics_public,
         strict=settings.strict,
         max_body_bytes=settings.max_body_bytes,
         websocket=settings.websocket,
@@ -172,6 +176,18 @@ def server_options(settings: Settings) -> ServerOptions:
             project=settings.openai_project,
         ),
         cors=CorsOptions(origins=settings.cors_origins, credentials=settings.cors_credentials),
+    )
+
+
+def _oidc_options(settings: Settings) -> OidcOptions | None:
+    if settings.oidc_issuer is None:
+        return None
+    return OidcOptions(
+        issuer=settings.oidc_issuer,
+        audiences=settings.oidc_audience,
+        tenant_claim=settings.oidc_tenant_claim,
+        name_claim=settings.oidc_name_claim,
+        leeway_s=settings.oidc_leeway_s,
     )
 
 
@@ -257,10 +273,10 @@ def _data_dir_flag(settings: Settings) -> str:
     return "" if settings.data_dir == Settings().data_dir else f" --data-dir {shlex.quote(str(settings.data_dir))}"
 
 
-def _announce(settings: Settings, here: str, service: Responses) -> None:
+def _announce(settings: Settings, here: str, service: Responses, *, asks: bool) -> None:
     gc.collect()
     gc.freeze()  # what was made to start stays: full collections need not look at it again
     builtin = settings.engine == "embedded" and settings.model_file is None
     limits = installation.BUILTIN_MODEL_LIMITS if builtin else None
     models = [model.id for model in service.catalog.models(ANYBODY)]
-    print(banner(settings, here, models, limits), flush=True)
+    print(banner(settings, here, models, limits, asks=asks), flush=True)

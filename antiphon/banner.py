@@ -20,16 +20,18 @@ WAYS = {
 }
 
 
-def banner(settings: Settings, origin: str, models: Sequence[str], limits: str | None) -> str:
+def banner(settings: Settings, origin: str, models: Sequence[str], limits: str | None, *, asks: bool) -> str:
     """The text for a terminal. `models` is what is served; `limits` says what the model in use cannot do.
+
+    `asks`: clients need a key.
 
     Code stands at the left margin: it works as pasted.
     """
     model = settings.default_model or next(iter(models), "MODEL")
     parts = [
         f"Antiphon {__version__} is ready at {origin}/v1 (model: {', '.join(models) or 'none yet'}).",
-        f"Try a streamed answer:\n\n{curl_line(settings, origin, model)}",
-        f"Or with the official SDK (pip install openai):\n\n{sdk_lines(settings, origin, model)}",
+        f"Try a streamed answer:\n\n{curl_line(origin, model, asks=asks)}",
+        f"Or with the official SDK (pip install openai):\n\n{sdk_lines(origin, model, asks=asks)}",
         *([textwrap.fill(limits, width=_WIDTH)] if limits else []),
         f"Other ways to run:\n\n{other_ways(way_of(settings))}",
         "Stop with Ctrl-C. All settings: antiphon serve --help",
@@ -37,9 +39,9 @@ def banner(settings: Settings, origin: str, models: Sequence[str], limits: str |
     return "\n\n".join(parts) + "\n"
 
 
-def curl_line(settings: Settings, origin: str, model: str) -> str:
+def curl_line(origin: str, model: str, *, asks: bool) -> str:
     """A command that streams one answer."""
-    key = ' -H "Authorization: Bearer $ANTIPHON_API_KEY"' if settings.api_key else ""
+    key = ' -H "Authorization: Bearer $ANTIPHON_API_KEY"' if asks else ""
     body = f'{{"model": "{model}", "input": "Name three colours.", "stream": true}}'
     return (
         f"curl --noproxy '*' -N {origin}/v1/responses{key} -H 'Content-Type: application/json' \\\n"
@@ -47,9 +49,9 @@ def curl_line(settings: Settings, origin: str, model: str) -> str:
     )
 
 
-def sdk_lines(settings: Settings, origin: str, model: str) -> str:
+def sdk_lines(origin: str, model: str, *, asks: bool) -> str:
     """Python code that streams one answer through the official SDK."""
-    key = 'os.environ["ANTIPHON_API_KEY"]' if settings.api_key else '"none"'
+    key = 'os.environ["ANTIPHON_API_KEY"]' if asks else '"none"'
     names, direct = "OpenAI", ""
     if _goes_through_a_proxy(origin):
         names, direct = "DefaultHttpxClient, OpenAI", ", http_client=DefaultHttpxClient(trust_env=False)"
@@ -60,7 +62,7 @@ def sdk_lines(settings: Settings, origin: str, model: str) -> str:
         '    if event.type == "response.output_text.delta":',
         '        print(event.delta, end="", flush=True)',
     ]
-    return "\n".join(["import os", *lines] if settings.api_key else lines)
+    return "\n".join(["import os", *lines] if asks else lines)
 
 
 def way_of(settings: Settings) -> str:

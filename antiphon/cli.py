@@ -8,7 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from antiphon import __version__, assembly, data_command, installation, usage_command, vllm_command
+from antiphon import (
+    __version__,
+    access,
+    assembly,
+    data_command,
+    installation,
+    keys_command,
+    usage_command,
+    vllm_command,
+)
 from antiphon.config.flags import add_flags, given_flags
 from antiphon.config.settings import Row, rows, written
 from antiphon.config.sources import ConfigError, Loaded, load
@@ -52,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def serve(arguments: argparse.Namespace) -> int:
     """Serve until told to stop."""
     loaded = _load(arguments)
+    _check_access(loaded)
     assembly.run(loaded.settings)
     return 0
 
@@ -66,6 +76,7 @@ def setup(arguments: argparse.Namespace) -> int:
 def check(arguments: argparse.Namespace) -> int:
     """Print every effective setting and where it came from, then the tables of the file."""
     loaded = _load(arguments)
+    _check_access(loaded)
     lines = [(row.name, _effective(row, loaded), loaded.origins[row.name]) for row in rows()]
     name_width, value_width = (max(len(line[column]) for line in lines) for column in (0, 1))
     for name, value, where in lines:
@@ -93,6 +104,12 @@ def usage(arguments: argparse.Namespace) -> int:
         usage_command.report(arguments, settings.data_dir, settings.tables.prices, _say)
     except ValueError as error:
         return _complain([str(error)], MISUSE)
+    return 0
+
+
+def keys(arguments: argparse.Namespace) -> int:
+    """Make, list and revoke API keys."""
+    keys_command.run(arguments, _load(arguments).settings, _say)
     return 0
 
 
@@ -158,6 +175,8 @@ def _parser() -> argparse.ArgumentParser:
     add_flags(checking)
     keeping = add("data", "Export, erase, back up and restore what is stored.", run=data)
     data_command.add_verbs(keeping, lambda verb: add_flags(verb, only=["data_dir"]))
+    locking = add("keys", "Make, list and revoke API keys that are kept in the store.", run=keys)
+    keys_command.add_verbs(locking, lambda verb: add_flags(verb, only=["data_dir"]))
     add_coverage_command(add)
     add("vllm", vllm_command.SUMMARY, run=_vllm, rest=())
     counting = add("usage", "Print who used how many tokens, and what they cost.", run=usage)
@@ -172,6 +191,13 @@ def _load(arguments: argparse.Namespace) -> Loaded:
     for warning in loaded.warnings:
         print(f"antiphon: warning: {warning}", file=sys.stderr)
     return loaded
+
+
+def _check_access(loaded: Loaded) -> None:
+    """Raises: ConfigError."""
+    problems = [f"{loaded.origins[name]}: {problem}" for name, problem in access.problems(loaded.settings)]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _say(line: str) -> None:

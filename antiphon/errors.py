@@ -180,5 +180,11 @@ class StoreUnavailable(ServerError):
     status = 503
 
 
+class IssuerUnavailable(ServerError):
+    """The issuer of tokens cannot be asked for its keys now, so that nobody can tell whether a token is good."""
+
+    status = 503
+
+
 class SetupError(Exception):
     """Something is missing or wrong at start; the message is one line for a terminal and names the way out."""

@@ -105,7 +105,13 @@ class Plugin:
             logger.warning("%s", warning)
         self._service = build_service(loaded.settings, VllmEngine(engine_client, state))
         await self._service.start()
-        options = replace(server_options(loaded.settings), api_keys=api_keys(args, os.environ))
+        options = replace(
+            server_options(loaded.settings),
+            api_keys=api_keys(args, os.environ),
+            keys_file=None,
+            stored_keys=False,
+            oidc=None,
+        )
         app = App(self._service, options)
         self._metrics = JoinedMetrics(app.metrics, os.environ)
         await self._metrics.start()

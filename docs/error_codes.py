@@ -19,7 +19,8 @@ WHEN = {
     ("InvalidRequest", "missing_required_parameter"): "A field is missing; `param` names it.",
     ("InvalidRequest", "unknown_parameter"): "Strict mode: a field that OpenAI's API does not have.",
     ("InvalidRequest", "unsupported_parameter"): "A field that this server does not serve.",
-    ("InvalidRequest", "unsupported_value"): "Content that this server or this model does not take.",
+    ("InvalidRequest", "unsupported_value"): "Content that this server or this model does not take; "
+    "what must be stored, for a key for which nothing may be stored.",
     ("InvalidRequest", "empty_array"): "`tool_outputs` holds nothing.",
     ("InvalidRequest", "mutually_exclusive_parameters"): "`conversation` and `previous_response_id` in one request.",
     ("InvalidRequest", "string_above_max_length"): "A text is too long.",
@@ -53,10 +54,10 @@ WHEN = {
         "unsupported_media_type",
     ): "The body is no JSON by its `content-type`, or compressed.",
     ("UpgradeRequired", "upgrade_required"): "WebSocket mode is switched off here.",
-    ("Unauthorized", "invalid_api_key"): "The key is missing or wrong.",
+    ("Unauthorized", "invalid_api_key"): "The key or token is missing, wrong, revoked or expired.",
     ("Unauthorized", "origin_not_allowed"): "A page of another origin asks for a WebSocket without a key.",
     ("NotFound", "unknown_url"): "No such route.",
-    ("NotFound", "model_not_found"): "The model is not served here.",
+    ("NotFound", "model_not_found"): "The model is not served here, or not to this key.",
     ("NotFound", None): "No such response, or it is deleted, expired, was never stored, or is another tenant's; "
     "no such tool call.",
     ("MethodNotAllowed", "method_not_allowed"): "The route exists, with another method.",
@@ -67,6 +68,7 @@ WHEN = {
     ("EngineError", "server_error"): "The model's side failed or broke its protocol.",
     ("ServerError", "server_error"): "Antiphon itself failed.",
     ("StoreUnavailable", "server_error"): "The store cannot be read or written now (disk full, locked, gone).",
+    ("IssuerUnavailable", "server_error"): "The issuer of tokens cannot be asked for its keys now.",
     ("EngineError", "tool_output_timeout"): "Tool outputs did not come within `tool_wait_s`.",
     ("EngineError", "run_attempts_exhausted"): "A background run was interrupted by crashes too often.",
     ("EngineUnavailable", "server_is_overloaded"): "The engine is down or full, the queue of background runs or the "

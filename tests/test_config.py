@@ -87,15 +87,6 @@ def test_a_file_that_is_missing_or_no_toml_is_one_line(tmp_path: Path) -> None:
     assert line.startswith(f"{file}: is not valid TOML: ")
 
 
-def test_a_public_address_needs_a_key_or_an_explicit_word() -> None:
-    [line] = problems({"host": "0.0.0.0"})
-    assert line.startswith("--host: 0.0.0.0 can be reached from other machines")
-    assert "ANTIPHON_API_KEY" in line
-    assert "--allow-anonymous" in line
-    assert load({"host": "0.0.0.0", "api_key": "k"}, {}).settings.host == "0.0.0.0"
-    assert load({"host": "0.0.0.0", "allow_anonymous": "true"}, {}).settings.allow_anonymous
-
-
 @pytest.mark.parametrize(
     ("name", "text", "fault"),
     [

@@ -125,6 +125,32 @@ class Settings(Struct, frozen=True, kw_only=True):
             "SCOPE",
         ),
     ] = "tenant"
+    keys_file: Annotated[
+        Path | None,
+        Note(
+            ACCESS,
+            "TOML file of further keys, each with its tenant, models, limits and more; read again when it changes.",
+            "FILE",
+            "none",
+        ),
+    ] = None
+    oidc_issuer: Annotated[
+        str | None,
+        Note(ACCESS, "OpenID Connect issuer whose bearer tokens are let in beside keys.", "URL", "none"),
+    ] = None
+    oidc_audience: Annotated[
+        tuple[str, ...],
+        Note(ACCESS, "Audience that tokens must be for. May be given several times, or as a list.", "NAME", "none"),
+    ] = ()
+    oidc_tenant_claim: Annotated[
+        str,
+        Note(ACCESS, "Claim of a token that names the tenant; one that its bearer cannot choose.", "NAME"),
+    ] = "sub"
+    oidc_name_claim: Annotated[str, Note(ACCESS, "Claim of a token that names its bearer.", "NAME")] = "sub"
+    oidc_leeway_s: Annotated[
+        float, Note(ACCESS, "Seconds by which clocks may differ from the issuer's.", "S", minimum=0, maximum=300)
+    ] = 30.0
+    metrics_public: Annotated[bool, Note(ACCESS, "Show `/metrics` without a key.", "BOOL")] = False
     allow_anonymous: Annotated[bool, Note(ACCESS, "Listen on a public address although no key is set.", "BOOL")] = False
 
     reasoning_encryption_keys: Annotated[

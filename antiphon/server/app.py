@@ -6,6 +6,7 @@ here, and only here.
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
-from antiphon.errors import AntiphonError, MethodNotAllowed, NotFound, ServerError
+from antiphon.errors import AntiphonError, MethodNotAllowed, NotFound, ServerError, SetupError
 from antiphon.ports import Tracer
 from antiphon.server.arrival import Reception
 from antiphon.server.azure import AzureOptions
@@ -21,9 +22,10 @@ from antiphon.server.connection import WebSocketOptions
 from antiphon.server.conversation_handlers import ConversationHandlers
 from antiphon.server.cors import Cors, CorsOptions, Header
 from antiphon.server.exchange import ClientGone, Exchange
-from antiphon.server.guards import KeyRing
+from antiphon.server.guards import Guard
 from antiphon.server.handlers import Handlers
 from antiphon.server.metrics import Metrics
+from antiphon.server.oidc_options import OidcOptions
 from antiphon.server.openapi import document
 from antiphon.server.paths import azure_paths
 from antiphon.server.prompt_handlers import PromptHandlers
@@ -31,6 +33,7 @@ from antiphon.server.rate_headers import rate_headers
 from antiphon.server.recorder import Recorder
 from antiphon.server.reply_headers import HeaderOptions
 from antiphon.server.websocket import Sockets
+from antiphon.service.keyring import KeyRing
 from antiphon.service.limiter import RateLimited
 from antiphon.service.responses import Responses
 
@@ -40,9 +43,16 @@ Handler = Callable[[Exchange], Awaitable[None]]
 
 
 class ServerOptions(Struct, frozen=True, kw_only=True):
-    """`api_keys` empty: nobody is asked for a key. `strict` refuses what is not OpenAI's."""
+    """Without `api_keys`, `keys_file`, `oidc` and keys in the store, nobody is asked for a key.
+
+    `stored_keys` False leaves those of the store out. `strict` refuses what is not OpenAI's.
+    """
 
     api_keys: Sequence[str] = ()
+    keys_file: Path | None = None
+    stored_keys: bool = True
+    oidc: OidcOptions | None = None
+    metrics_public: bool = False
     strict: bool = False
     done_marker: str = "dialect"
     max_body_bytes: int = 32 * 2**20
@@ -64,7 +74,9 @@ class RouteRow(Struct, frozen=True):
     is_azure: bool = False
 
 
-def routes(handlers: Handlers, conversations: ConversationHandlers, prompts: PromptHandlers) -> list[RouteRow]:
+def routes(
+    handlers: Handlers, conversations: ConversationHandlers, prompts: PromptHandlers, *, metrics_public: bool
+) -> list[RouteRow]:
     """Every endpoint there is, but for Azure's."""
     return [
         RouteRow("POST", "/v1/responses", handlers.create_response),
@@ -83,7 +95,7 @@ def routes(handlers: Handlers, conversations: ConversationHandlers, prompts: Pro
         RouteRow("GET", "/live", handlers.health, public=True),
         RouteRow("GET", "/ready", handlers.ready, public=True),
         RouteRow("GET", "/openapi.json", handlers.openapi, public=True),
-        RouteRow("GET", "/metrics", handlers.metrics),
+        RouteRow("GET", "/metrics", handlers.metrics, public=metrics_public),
     ]
 
 
@@ -140,15 +152,27 @@ class App:
             handlers,
             ConversationHandlers(service.conversations, strict=options.strict),
             PromptHandlers(service.prompts, strict=options.strict),
+            metrics_public=options.metrics_public,
         )
         if options.azure.enabled:
             rows += azure_routes(rows)
-        keys = KeyRing(options.api_keys)
+        guard = build_guard(service, options)
+        self.keys = guard.keys
         self._reception = Reception(
             options.headers, options.azure, Cors(options.cors), strict=options.strict, dialect=service.options.dialect
         )
-        self._router = Router(_by_path(rows, keys, self._reception), redirect_slashes=False)
-        self._sockets = Sockets(service, keys, _socket_options(options), self._reception, self._recorder)
+        self._router = Router(_by_path(rows, guard, self._reception), redirect_slashes=False)
+        self._sockets = Sockets(service, guard, _socket_options(options), self._reception, self._recorder)
+
+    async def start(self) -> None:
+        """Start the service, then know who may come in. Raises: SetupError, StoreUnavailable."""
+        await self._service.start()
+        await self.keys.start()
+
+    async def close(self) -> None:
+        """End what was started."""
+        await self.keys.close()
+        await self._service.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
@@ -187,20 +211,20 @@ class App:
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        await self._service.start()
+        await self.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        await self._service.close()
+        await self.close()
         await send({"type": "lifespan.shutdown.complete"})
 
 
 class _Endpoint:
     """The ASGI application behind one path."""
 
-    def __init__(self, rows: Sequence[RouteRow], keys: KeyRing, reception: Reception) -> None:
+    def __init__(self, rows: Sequence[RouteRow], guard: Guard, reception: Reception) -> None:
         self._route = rows[0].path
         self._rows = {row.method: row for row in rows}
-        self._keys = keys
+        self._guard = guard
         self._reception = reception
         if "GET" in self._rows:
             self._rows["HEAD"] = self._rows["GET"]
@@ -215,7 +239,7 @@ class _Endpoint:
             return
         row = self._rows[scope["method"]]
         if not row.public:
-            self._keys.admit(exchange.header(b"authorization"), exchange.header(b"api-key"))
+            exchange.caller = await self._guard.admit(exchange.header(b"authorization"), exchange.header(b"api-key"))
         if row.is_azure:
             self._reception.versions.check(scope["path"], exchange.query().text("api-version"))
         await row.handler(exchange)
@@ -230,13 +254,27 @@ class _Endpoint:
         await exchange.answer_empty(headers)
 
 
-def _by_path(rows: Sequence[RouteRow], keys: KeyRing, reception: Reception) -> list[Route]:
+def _by_path(rows: Sequence[RouteRow], guard: Guard, reception: Reception) -> list[Route]:
     """One route per path, so that a wrong method is a 405 that knows every right one."""
     paths: dict[str, list[RouteRow]] = {}
     for row in rows:
         paths.setdefault(row.path, []).append(row)
-    endpoints = {path: _Endpoint(group, keys, reception) for path, group in paths.items()}
+    endpoints = {path: _Endpoint(group, guard, reception) for path, group in paths.items()}
     return [Route(path, endpoint, methods=list(endpoint.methods)) for path, endpoint in endpoints.items()]
+
+
+def build_guard(service: Responses, options: ServerOptions) -> Guard:
+    """Who lets callers in. Raises: SetupError where tokens are asked for and their library is not installed."""
+    tokens = None
+    if options.oidc is not None:
+        try:
+            from antiphon.server.oidc import TokenVerifier
+        except ImportError:
+            raise SetupError("Tokens of an issuer need a library; install with: pip install 'antiphon[oidc]'") from None
+        tokens = TokenVerifier(options.oidc)
+    stored = service.keys if options.stored_keys else None
+    keys = KeyRing(options.api_keys, file=options.keys_file, stored=stored, asks_always=tokens is not None)
+    return Guard(keys, tokens)
 
 
 def _socket_options(options: ServerOptions) -> WebSocketOptions:

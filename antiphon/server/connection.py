@@ -1,7 +1,7 @@
 """One WebSocket connection: its lanes, what they remember, its limits and its end.
 
-It ends when the client leaves, when its life is over and nothing runs any more, when a frame is too large, or when the
-client has stopped reading. Whatever still runs is left then, as an HTTP stream would be.
+It ends when the client leaves, when its life or that of its key is over and nothing runs any more, when a frame is too
+large, or when the client has stopped reading. Whatever still runs is left then, as an HTTP stream would be.
 Spec: frames, lanes and limits of OpenAI's WebSocket mode.
 """
 
@@ -19,16 +19,17 @@ from antiphon.server.error_answers import ErrorStyle
 from antiphon.server.exchange import ClientGone
 from antiphon.server.frames import CreateFrame, FrameFault, SteerFrame, error_frame, in_lane, read_frame
 from antiphon.server.lanes import Lane
+from antiphon.server.passes import Pass, not_admitted
 from antiphon.server.recorder import Recorder
 from antiphon.server.steering import SteerRefused, steer_failed
-from antiphon.service.caller import ANYBODY
+from antiphon.service.caller import Caller
 from antiphon.service.manner import Manner
 from antiphon.service.responses import Responses
 
 MOST_LANES = 32
 MOST_IN_FLIGHT = 16
 MOST_WAITING = 64
-GOING_AWAY, TOO_BIG = 1001, 1009
+GOING_AWAY, POLICY_VIOLATION, TOO_BIG = 1001, 1008, 1009
 
 
 class WebSocketOptions(Struct, frozen=True, kw_only=True):
@@ -45,8 +46,9 @@ class WebSocketOptions(Struct, frozen=True, kw_only=True):
 
 
 class SocketOrigin(Struct, frozen=True, kw_only=True):
-    """What the upgrade says of every request to come: as of an `Exchange`."""
+    """What the upgrade says of every request to come: as of an `Exchange`. `admitted` is who asks, while that holds."""
 
+    admitted: Pass
     manner: Manner
     request_id: str
     deployment: str | None
@@ -64,7 +66,6 @@ class SocketConnection:
         origin: SocketOrigin,
         recorder: Recorder,
     ) -> None:
-        self.caller = ANYBODY
         self.manner = origin.manner
         self.request_id = origin.request_id
         self.recorder = recorder
@@ -76,12 +77,18 @@ class SocketConnection:
         self.backlog = Backlog(MOST_WAITING, 2 * options.max_frame_bytes)
         self._service = service
         self._options = options
+        self._pass = origin.admitted
         self._lanes: dict[str | None, Lane] = {}
         self._expired = False
 
     async def serve(self) -> None:
         """Answer frames until the first of the reasons to end, then leave what runs and close."""
-        ends: Sequence[Coroutine[Any, Any, int | None]] = (self._read(), self._expire(), self._stall())
+        ends: Sequence[Coroutine[Any, Any, int | None]] = (
+            self._read(),
+            self._expire(),
+            self._lose_the_key(),
+            self._stall(),
+        )
         tasks = [asyncio.ensure_future(end) for end in ends]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -97,6 +104,15 @@ class SocketConnection:
                 await self.channel.close(code)
 
     # -- what lanes need
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks, as last let in."""
+        return self._pass.caller
+
+    def admit(self) -> Caller:
+        """Who asks, for a new request. Raises: Unauthorized once the key is revoked or has expired."""
+        return self._pass.admit()
 
     def recall(self, response_id: str) -> Sequence[PastTurn] | None:
         """The turns behind a response that some lane of this connection remembers."""
@@ -129,13 +145,21 @@ class SocketConnection:
     async def _expire(self) -> int | None:
         await asyncio.sleep(self._options.life_s)
         self._expired = True
+        return await self._end_with(_life_is_over(), GOING_AWAY)
+
+    async def _lose_the_key(self) -> int | None:
+        """What runs goes on to its end; what waits, and what still comes, is refused."""
+        await self._pass.lost()
+        return await self._end_with(not_admitted(), POLICY_VIOLATION)
+
+    async def _end_with(self, error: AntiphonError, code: int) -> int | None:
         for lane in tuple(self._lanes.values()):
             await lane.drain()
         try:
-            await self.channel.send(error_frame(_life_is_over(), self.error_style))
+            await self.channel.send(error_frame(error, self.error_style))
         except ClientGone:
             return None
-        return GOING_AWAY
+        return code
 
     async def _stall(self) -> int | None:
         await self.channel.stalled()
@@ -148,6 +172,7 @@ class SocketConnection:
         try:
             frame = read_frame(data)
             stream_id = frame.stream_id
+            self.admit()
             if self._expired:
                 raise _life_is_over()
             if isinstance(frame, SteerFrame):

@@ -1,11 +1,11 @@
 """What stands before every handler: the request's id, and who is asking."""
 
-import hashlib
-import hmac
 import re
-from collections.abc import Iterable
+from typing import Protocol
 
 from antiphon.errors import InvalidRequest, Unauthorized
+from antiphon.service.caller import ANYBODY, Caller
+from antiphon.service.keyring import KeyRing
 
 REQUEST_ID_HEADER = b"x-request-id"
 
@@ -27,31 +27,43 @@ def agreed_request_id(said: str, header: str | None) -> str:
     return said
 
 
-class KeyRing:
-    """The API keys that are let in, kept as hashes. An empty ring lets everybody in."""
+class Tokens(Protocol):
+    """Who knows callers by tokens that an issuer signed."""
 
-    def __init__(self, keys: Iterable[str] = ()) -> None:
-        self._digests = tuple(_digest(key) for key in keys)
+    async def verify(self, token: str) -> Caller:
+        """Raises: Unauthorized, IssuerUnavailable."""
+        ...
 
-    def admit(self, authorization: str | None, api_key: str | None) -> None:
-        """Raises: Unauthorized unless a bearer token or an `api-key` header holds one of the keys."""
-        if not self._digests:
-            return
+
+class Guard:
+    """Lets callers in by the keys of a ring, and by `tokens` where there is an issuer."""
+
+    def __init__(self, keys: KeyRing, tokens: Tokens | None = None) -> None:
+        self.keys = keys
+        self._tokens = tokens
+
+    async def admit(self, authorization: str | None, api_key: str | None) -> Caller:
+        """The caller whose key or token is in the bearer's header or in `api-key`.
+
+        Raises: Unauthorized, IssuerUnavailable.
+        """
+        if not self.keys.asks:
+            return ANYBODY
         given = _bearer(authorization) or api_key
         if not given:
             raise Unauthorized(
                 "You didn't provide an API key. Send it in the header 'Authorization: Bearer KEY'.", code=None
             )
-        digest = _digest(given)
-        # Every digest is compared, so that the time taken tells nothing about which one matched.
-        if not any([hmac.compare_digest(digest, each) for each in self._digests]):
+        caller = self.keys.find(given)
+        if caller is None and self._tokens is not None and given.count(".") == 2:
+            return await self._tokens.verify(given)
+        if caller is None:
             raise Unauthorized("Incorrect API key provided.")
+        if self.keys.current(caller) is None:
+            raise Unauthorized("This API key has expired.")
+        return caller
 
 
 def _bearer(authorization: str | None) -> str | None:
     scheme, _, token = (authorization or "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
-
-
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()

@@ -54,7 +54,6 @@ MOST_STEERS = 8
 class Connection(Protocol):
     """What a lane needs of its connection."""
 
-    caller: Caller
     manner: Manner
     request_id: str
     recorder: Recorder
@@ -64,6 +63,15 @@ class Connection(Protocol):
     channel: Channel
     slots: asyncio.Semaphore
     backlog: Backlog
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks, as last let in."""
+        ...
+
+    def admit(self) -> Caller:
+        """Who asks, for a new request. Raises: Unauthorized once that may no longer be."""
+        ...
 
     def recall(self, response_id: str) -> Sequence[PastTurn] | None:
         """The turns behind a response that some lane remembers."""
@@ -166,7 +174,9 @@ class Lane:
         connection = self._connection
         manner = connection.recorder.traced(self._record, connection.manner)
         creating = asyncio.ensure_future(
-            self._service.create(request, connection.caller, recall=connection.recall, generate=generate, manner=manner)
+            self._service.create(
+                request, connection.admit(), recall=connection.recall, generate=generate, manner=manner
+            )
         )
         try:
             run = await asyncio.shield(creating)

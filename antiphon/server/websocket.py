@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
-from msgspec.structs import replace
 from starlette.types import Receive, Scope, Send
 
 from antiphon.errors import AntiphonError, InvalidRequest, NotFound, Unauthorized, UpgradeRequired
@@ -11,7 +10,8 @@ from antiphon.server.arrival import DIALECT, Arrival, Reception
 from antiphon.server.channel import Channel
 from antiphon.server.connection import SocketConnection, SocketOrigin, WebSocketOptions
 from antiphon.server.error_answers import envelope, retry_headers
-from antiphon.server.guards import KeyRing
+from antiphon.server.guards import Guard
+from antiphon.server.passes import Pass
 from antiphon.server.paths import is_azure, socket_parameters
 from antiphon.server.recorder import Recorder
 from antiphon.service.responses import Responses
@@ -24,10 +24,10 @@ class Sockets:
     """The WebSocket side of an application."""
 
     def __init__(
-        self, service: Responses, keys: KeyRing, options: WebSocketOptions, reception: Reception, recorder: Recorder
+        self, service: Responses, guard: Guard, options: WebSocketOptions, reception: Reception, recorder: Recorder
     ) -> None:
         self._service = service
-        self._keys = keys
+        self._guard = guard
         self._options = options
         self._reception = reception
         self._recorder = recorder
@@ -39,7 +39,7 @@ class Sockets:
         metrics = self._recorder.metrics
         await receive()  # websocket.connect
         try:
-            deployment = self._check(scope, headers, arrival)
+            admitted, deployment = await self._check(scope, headers, arrival)
         except AntiphonError as error:
             metrics.count_upgrade(error.status)
             await _refuse(scope, send, error, arrival)
@@ -47,14 +47,13 @@ class Sockets:
         await send({"type": "websocket.accept", "headers": arrival.reply.lines()})
         channel = Channel(receive, send, send_deadline_s=self._options.send_deadline_s)
         origin = SocketOrigin(
+            admitted=admitted,
             manner=arrival.manner,
             request_id=arrival.reply.request_id,
             deployment=deployment,
             error_style=arrival.error_style,
         )
         connection = SocketConnection(self._service, channel, self._options, origin, self._recorder)
-        if self._service.options.forward_credentials:
-            connection.caller = replace(connection.caller, credentials=headers.get(b"authorization"))
         metrics.count_upgrade(SWITCHING_PROTOCOLS)
         metrics.sockets_open += 1
         try:
@@ -62,8 +61,8 @@ class Sockets:
         finally:
             metrics.sockets_open -= 1
 
-    def _check(self, scope: Scope, headers: Mapping[bytes, str], arrival: Arrival) -> str | None:
-        """The deployment that the path names. Raises: AntiphonError for a connection that is not to be."""
+    async def _check(self, scope: Scope, headers: Mapping[bytes, str], arrival: Arrival) -> tuple[Pass, str | None]:
+        """Who asks, and the deployment that the path names. Raises: AntiphonError for one that is not let in."""
         path = scope["path"]
         parameters = socket_parameters(path)
         if parameters is None or (is_azure(path) and not arrival.manner.azure):
@@ -73,7 +72,7 @@ class Sockets:
         if arrival.is_from_foreign_page:
             # Browsers let any page open a WebSocket to any server and read what comes, and tell only where it is from.
             raise Unauthorized("Pages of other origins may not open a WebSocket here.", code="origin_not_allowed")
-        self._keys.admit(headers.get(b"authorization"), headers.get(b"api-key"))
+        caller = await self._guard.admit(headers.get(b"authorization"), headers.get(b"api-key"))
         if arrival.manner.azure:
             query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
             self._reception.versions.check(path, query.get("api-version"))
@@ -81,7 +80,8 @@ class Sockets:
         if dialect is not None and self._options.strict:
             raise InvalidRequest(f"The header '{DIALECT.decode()}' is not supported in strict mode.")
         self._service.dialect(dialect)
-        return parameters.get("deployment")
+        credentials = headers.get(b"authorization") if self._service.options.forward_credentials else None
+        return Pass(caller, self._guard.keys, credentials), parameters.get("deployment")
 
 
 async def _refuse(scope: Scope, send: Send, error: AntiphonError, arrival: Arrival) -> None:
