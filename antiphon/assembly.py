@@ -5,6 +5,8 @@ import gc
 import shlex
 import signal
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -16,12 +18,14 @@ from antiphon.core.grant import Limits
 from antiphon.core.rate_rules import ScopedLimits
 from antiphon.core.request_limits import RequestLimits
 from antiphon.core.tiers import Tiers
+from antiphon.engines.router import EngineRouter
 from antiphon.errors import AntiphonError, SetupError
 from antiphon.listener import bind, listen, new_event_loop, origin
-from antiphon.logs import start_logging
+from antiphon.logs import set_levels, start_logging
 from antiphon.ports import Engine, Quotas, ResponseStore
 from antiphon.readers.grammars import ChildGrammars
 from antiphon.readers.pdf import PdfDocuments
+from antiphon.reloading import Change, Part, Reloader
 from antiphon.server.app import App, ServerOptions
 from antiphon.server.azure import AzureOptions
 from antiphon.server.cors import CorsOptions
@@ -33,7 +37,7 @@ from antiphon.service.options import Options
 from antiphon.service.responses import Responses
 from antiphon.service.sealing import Sealer, kept_key
 from antiphon.stores.memory import MemoryStore
-from antiphon.upstreams import routed_engine
+from antiphon.upstreams import prepare_tables, routed_engine
 from antiphon.web.fetcher import HttpFetcher
 from antiphon.web.policy import FetchPolicy, networks
 
@@ -42,17 +46,19 @@ GRAMMAR_TIMEOUT_S = 5.0
 """How long reading a grammar, or holding a call against it, may take."""
 
 
-def run(settings: Settings) -> None:
-    """Serve in this thread until SIGINT or SIGTERM. Raises: SetupError."""
+def run(settings: Settings, load: Callable[[], Settings] | None = None) -> None:
+    """Serve in this thread until SIGINT or SIGTERM; SIGHUP takes over what `load` reads then. Raises: SetupError."""
     start_logging(settings)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(serve(settings))
+        runner.run(serve(settings, load or (lambda: settings)))
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, load: Callable[[], Settings]) -> None:
     """Serve until told to stop: the port first, then store and engine, then connections and the banner."""
-    service = build_service(settings)
+    engine = build_engine(settings)
+    service = build_service(settings, engine)
     app = App(service, server_options(settings))
+    reloader = Reloader(settings, load, _parts(service, engine), app.metrics.count_reload)
     with bind(settings.host, settings.port) as listening:
         here = origin(listening)
         try:
@@ -63,6 +69,7 @@ async def serve(settings: Settings) -> None:
                 settings,
                 ready=lambda: _announce(settings, here, service, asks=app.keys.asks),
                 drain=lambda number: _drain(service, settings, number),
+                reload=reloader.reload,
             )
         finally:
             await app.close()
@@ -82,9 +89,24 @@ async def _drain(service: Responses, settings: Settings, number: signal.Signals)
     await service.drain(delay_s=delay_s, grace_s=settings.drain_grace_s)
 
 
-def build_service(settings: Settings, engine: Engine | None = None) -> Responses:
-    """The use cases over the store that the settings name, and over `engine`, else the one that they name."""
-    options = Options(
+def _parts(service: Responses, engine: EngineRouter) -> Sequence[Part]:
+    """What a reload changes; models and upstreams last, since new ones are connected to."""
+
+    async def options(_: Settings, new: Settings) -> Change:
+        return partial(service.reconfigure, build_options(new))
+
+    async def levels(_: Settings, new: Settings) -> Change:
+        return partial(set_levels, new)
+
+    async def models(old: Settings, new: Settings) -> Change:
+        return await prepare_tables(engine, old.tables, new)
+
+    return options, levels, models
+
+
+def build_options(settings: Settings) -> Options:
+    """What the use cases are told of the settings."""
+    return Options(
         default_model=settings.default_model,
         dialect=settings.dialect,
         legacy_reasoning_events=settings.legacy_reasoning_events,
@@ -116,10 +138,14 @@ def build_service(settings: Settings, engine: Engine | None = None) -> Responses
         forward_credentials=any(table.forward_credentials for table in settings.tables.upstreams),
         reasoning_summaries=settings.reasoning_summaries,
     )
+
+
+def build_service(settings: Settings, engine: Engine | None = None) -> Responses:
+    """The use cases over the store that the settings name, and over `engine`, else the one that they name."""
     return Responses(
         engine or build_engine(settings),
         build_store(settings),
-        options,
+        build_options(settings),
         clock=time.time,
         sealer=build_sealer(settings),
         salter=build_salter(settings),
@@ -191,7 +217,7 @@ def _oidc_options(settings: Settings) -> OidcOptions | None:
     )
 
 
-def build_engine(settings: Settings) -> Engine:
+def build_engine(settings: Settings) -> EngineRouter:
     """The engine that settings and tables name, not yet started.
 
     Raises: SetupError when it is not installed or a table cannot be used.

@@ -62,7 +62,7 @@ def serve(arguments: argparse.Namespace) -> int:
     """Serve until told to stop."""
     loaded = _load(arguments)
     _check_access(loaded)
-    assembly.run(loaded.settings)
+    assembly.run(loaded.settings, lambda: _load(arguments).settings)
     return 0
 
 

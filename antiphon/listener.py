@@ -55,14 +55,15 @@ async def listen(
     *,
     ready: Callable[[], None],
     drain: Callable[[signal.Signals], Awaitable[None]],
+    reload: Callable[[], Awaitable[object]],
 ) -> None:
-    """Serve `app` until SIGINT or SIGTERM, calling `ready` once connections are accepted.
+    """Serve `app` until SIGINT or SIGTERM, calling `ready` once connections are accepted, and `reload` on SIGHUP.
 
     On a signal `drain` brings what is open to its end while connections are still served; then they are closed. A
     second signal ends at once. The application is neither started nor closed here: its owner does that around this
     call.
     """
-    await _Server(_uvicorn_config(app, settings), ready, drain).serve([listening])
+    await _Server(_uvicorn_config(app, settings), ready, drain, reload).serve([listening])
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
@@ -76,11 +77,17 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 class _Server(uvicorn.Server):
     def __init__(
-        self, config: uvicorn.Config, ready: Callable[[], None], drain: Callable[[signal.Signals], Awaitable[None]]
+        self,
+        config: uvicorn.Config,
+        ready: Callable[[], None],
+        drain: Callable[[signal.Signals], Awaitable[None]],
+        reload: Callable[[], Awaitable[object]],
     ) -> None:
         super().__init__(config)
         self._ready = ready
         self._drain = drain
+        self._reload = reload
+        self._reloads: set[asyncio.Task[object]] = set()
         self._draining: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -100,6 +107,8 @@ class _Server(uvicorn.Server):
             yield
             return
         before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        if sys.platform != "win32":  # it has no such signal
+            before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._take_over)
         try:
             yield
         finally:
@@ -112,6 +121,16 @@ class _Server(uvicorn.Server):
         else:
             self._loop.call_soon_threadsafe(self._begin_to_drain, signal.Signals(number))
 
+    def _take_over(self, _: int, __: object) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._begin_to_reload)
+
+    def _begin_to_reload(self) -> None:
+        if self._draining is None and self._loop is not None:
+            task = self._loop.create_task(_awaited(self._reload))
+            self._reloads.add(task)
+            task.add_done_callback(self._reloads.discard)
+
     def _begin_to_drain(self, number: signal.Signals) -> None:
         if self._draining is None and self._loop is not None:
             self._draining = self._loop.create_task(self._drain_and_exit(number))
@@ -121,6 +140,10 @@ class _Server(uvicorn.Server):
             await self._drain(number)
         finally:
             self.should_exit = True
+
+
+async def _awaited(act: Callable[[], Awaitable[object]]) -> object:
+    return await act()
 
 
 def _uvicorn_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:

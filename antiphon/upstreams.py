@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw
 
 from antiphon.config.settings import Settings
-from antiphon.config.tables import ModelTable, UpstreamTable
+from antiphon.config.tables import ModelTable, Tables, UpstreamTable
 from antiphon.core.chat import Sampling
 from antiphon.engines.chat_http import ChatHttpEngine
 from antiphon.engines.chat_link import Link
@@ -21,18 +21,37 @@ DEFAULT = "default"
 """The key of the engine that the setting `engine` names."""
 
 
-def routed_engine(settings: Settings, default: Callable[[], Engine]) -> Engine:
-    """The engine for the settings: `default` alone, unless there are tables to route by.
+def routed_engine(settings: Settings, default: Callable[[], Engine]) -> EngineRouter:
+    """The engine for the settings: what the tables name, beside `default`.
 
     Raises: SetupError naming file, table and key when a table cannot be used.
     """
     tables = settings.tables
-    if not tables:
-        return default()
     engines: dict[str, Engine] = {_key(table): _engine(table, settings) for table in tables.upstreams}
     if settings.engine != "upstreams":
         engines[DEFAULT] = default()
     return EngineRouter(engines, [_route(table) for table in tables.models])
+
+
+async def prepare_tables(router: EngineRouter, old: Tables, settings: Settings) -> Callable[[], None]:
+    """What makes the router go over from its `old` tables to those of the settings; what is the same stays as it is.
+
+    Raises: SetupError as above, or when there is nothing to generate with; nothing has changed then.
+    """
+    tables, current = settings.tables, router.engines
+    same = {table.name for table in old.upstreams if table in tables.upstreams}
+    engines: dict[str, Engine] = {
+        _key(table): current[_key(table)] if table.name in same else _engine(table, settings)
+        for table in tables.upstreams
+    }
+    if DEFAULT in current:
+        engines[DEFAULT] = current[DEFAULT]
+    routes = [_route(table) for table in tables.models]
+    homeless = [route.name for route in routes if route.engine not in engines]
+    if homeless or not engines:
+        what = f"[[model]] '{homeless[0]}' names no upstream" if homeless else "there is no [[upstream]]"
+        raise SetupError(f"{tables.origin or 'the file'}: {what}, and the server was started without another engine")
+    return await router.prepare_change(engines, routes)
 
 
 def effective_tables(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -22,6 +22,7 @@ TOP = {
     "usage_command",
     "listener",
     "logs",
+    "reloading",
     "http_protocols",
     "upstreams",
     "vllm_command",

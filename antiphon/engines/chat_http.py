@@ -103,6 +103,10 @@ class ChatHttpEngine:
             return tuple(found.values())
         return (found.get(self._model) or _unseen(self._model),)
 
+    async def drained(self) -> None:
+        """Return once no generation runs, or waits for a place."""
+        await self._pool.idle()
+
     def upstreams(self) -> Sequence[UpstreamFigures]:
         """Each server's figures, in the order of the URLs."""
         return self._pool.figures()

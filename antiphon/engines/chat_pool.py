@@ -44,6 +44,7 @@ class Pool:
         self._budget: RetryBudget | None = None
         self._turn = 0
         self._waiting: list[_Waiter] = []
+        self._rest: asyncio.Future[None] | None = None  # somebody waits for it
 
     def figures(self) -> list[UpstreamFigures]:
         """Each server as it stands."""
@@ -61,6 +62,19 @@ class Pool:
             )
             for number, server in enumerate(self.servers)
         ]
+
+    async def idle(self) -> None:
+        """Return once nothing runs, or waits for a place."""
+        while self._is_busy():
+            self._rest = asyncio.get_running_loop().create_future()
+            await self._rest
+
+    def _is_busy(self) -> bool:
+        return bool(self._waiting) or any(server.load for server in self.servers)
+
+    def _note_rest(self) -> None:
+        if self._rest is not None and not self._rest.done() and not self._is_busy():
+            self._rest.set_result(None)
 
     def replace(self, servers: Sequence[Upstream]) -> None:
         """Use these servers. Those left out take nothing new, and are closed with the end of what they have begun."""
@@ -109,6 +123,7 @@ class Pool:
         if server.is_draining and not server.load:
             server.close()
         self.admit()
+        self._note_rest()
 
     def admit(self) -> None:
         """Give free places to those who wait, in their order."""
@@ -154,6 +169,7 @@ class Pool:
         """Leave the line, with the place given back that was given at the same moment."""
         if waiter in self._waiting:
             self._waiting.remove(waiter)
+            self._note_rest()
         if waiter.place.done() and not waiter.place.cancelled():
             server = waiter.place.result()
             server.breaker.abandon()

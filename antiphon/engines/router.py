@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from antiphon.core.chat import ChatRequest, Sampling
 from antiphon.core.deltas import Delta
-from antiphon.errors import EngineError, NotFound
-from antiphon.ports import Engine, Generation, Model, ReportsUpstreams, UpstreamFigures
+from antiphon.errors import EngineError, EngineUnavailable, NotFound
+from antiphon.ports import Drains, Engine, Generation, Model, ReportsUpstreams, UpstreamFigures
 
 
 class Route(Struct, frozen=True, kw_only=True):
@@ -48,18 +48,55 @@ class EngineRouter:
     """The engines by their keys, and the routes to their models."""
 
     def __init__(self, engines: Mapping[str, Engine], routes: Sequence[Route]) -> None:
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._set(engines, routes)
+
+    def _set(self, engines: Mapping[str, Engine], routes: Sequence[Route]) -> None:
         self._engines = engines
         self._routes = {route.name: route for route in routes}
         routed = {route.engine for route in routes}
         self._open = [engine for key, engine in engines.items() if key not in routed]
+
+    @property
+    def engines(self) -> Mapping[str, Engine]:
+        """The engines by their keys, as of now."""
+        return self._engines
 
     async def start(self) -> None:
         """Start every engine at the same time. Raises: SetupError when one cannot start."""
         await asyncio.gather(*(engine.start() for engine in self._engines.values()))
 
     async def close(self) -> None:
-        """Close every engine."""
+        """Close every engine, those that are left out too."""
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
         await asyncio.gather(*(engine.close() for engine in self._engines.values()))
+
+    async def prepare_change(self, engines: Mapping[str, Engine], routes: Sequence[Route]) -> Callable[[], None]:
+        """Start the engines that are new, and return what goes over to all these engines and routes.
+
+        An engine that is left out then takes nothing new, and is closed once what runs on it has ended.
+        Raises: SetupError when one cannot start; nothing has changed then.
+        """
+        current = {id(engine) for engine in self._engines.values()}
+        added = [engine for engine in engines.values() if id(engine) not in current]
+        try:
+            await asyncio.gather(*(engine.start() for engine in added))
+        except BaseException:
+            await asyncio.gather(*(engine.close() for engine in added))
+            raise
+
+        def change() -> None:
+            kept = {id(engine) for engine in engines.values()}
+            left_out = [engine for engine in self._engines.values() if id(engine) not in kept]
+            self._set(engines, routes)
+            for engine in left_out:
+                task = asyncio.get_running_loop().create_task(_retire(engine))
+                self._retiring.add(task)
+                task.add_done_callback(self._retiring.discard)
+
+        return change
 
     def models(self) -> Sequence[Model]:
         """The routed models in the order of the routes, then all of the engines that no route names."""
@@ -100,6 +137,8 @@ class EngineRouter:
         return await self._engines[route.engine].count(self._routed(route, chat))
 
     async def _prepare(self, route: Route, chat: ChatRequest) -> Generation:
+        if route.engine not in self._engines:  # it was, when the generation began
+            raise EngineUnavailable("The model is not served any more.")
         return await self._engines[route.engine].prepare(self._routed(route, chat))
 
     def _routed(self, route: Route, chat: ChatRequest) -> ChatRequest:
@@ -189,6 +228,15 @@ class _FallingBack:
         self._closed = True
         if self._generation is not None:
             await self._generation.close()
+
+
+async def _retire(engine: Engine) -> None:
+    """Close an engine once nothing runs on it."""
+    try:
+        if isinstance(engine, Drains):
+            await engine.drained()
+    finally:
+        await engine.close()
 
 
 def _with_defaults(asked: Sampling, defaults: Sampling) -> Sampling:

@@ -145,9 +145,10 @@ class Handlers:
         await exchange.answer_json(Health())
 
     async def ready(self, exchange: Exchange) -> None:
-        """Raises: EngineUnavailable once the server is being shut down."""
+        """Raises: EngineUnavailable once the server is being shut down, StoreUnavailable while the store is no use."""
         if self._service.is_draining:
             raise EngineUnavailable("The server is shutting down.")
+        await self._service.check_store()
         await exchange.answer_json(Health())
 
     async def metrics(self, exchange: Exchange) -> None:

@@ -25,7 +25,7 @@ WRITE_INTERVAL_S = 1.0
 _open: Callable[[str], Any] = MmapedDict
 _written: Callable[[float], str] = floatToGoString
 # What processes have in common is not added up.
-_SHARED = frozenset({"antiphon_store_bytes"})
+_SHARED = frozenset({"antiphon_store_bytes", "antiphon_build_info"})
 
 
 class JoinedMetrics:

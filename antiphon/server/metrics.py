@@ -53,6 +53,10 @@ class Metrics:
         """A request over WebSocket has been answered to its end."""
         self._socket_requests[str(status)] += 1
 
+    def count_reload(self, result: str) -> None:
+        """A reload was `applied` or `refused`."""
+        self.reloads[result] += 1
+
     def render(self) -> bytes:
         """Everything as it stands now."""
         return generate_latest(self._registry)

@@ -12,7 +12,7 @@ class Catalog:
 
     def __init__(self, engine: Engine, default: str | None = None) -> None:
         self._engine = engine
-        self._default = default
+        self.default = default
 
     def models(self, caller: Caller) -> Sequence[Model]:
         """What a caller may use: what its tenant may, and its key."""
@@ -42,7 +42,7 @@ class Catalog:
         A key that may use certain models only may lack the default one, and then never hears of it.
         Raises: NotFound, InvalidRequest when a name is needed.
         """
-        models, default = self.models(caller), self._default
+        models, default = self.models(caller), self.default
         if name:
             return self.model(name, caller)
         if default is not None and (caller.models is None or _find(default, models) is not None):

@@ -65,7 +65,7 @@ class Limiter:
     ) -> None:
         self._rates = rates
         self._budgets = budgets
-        self._scoped = scoped
+        self.scoped = scoped
         self._clock = clock
 
     async def admit(
@@ -73,7 +73,7 @@ class Limiter:
     ) -> Admission | None:
         """Let a request in; None where it meets no limit. Raises: RateLimited, QuotaExceeded, StoreUnavailable."""
         asker = Asker(tenant=caller.tenant, key=caller.key_id, model=model)
-        found = tuple(limits_of(asker, caller.limits, self._scoped))
+        found = tuple(limits_of(asker, caller.limits, self.scoped))
         if not found:
             return None
         self._budgets.check(found)

@@ -49,6 +49,10 @@ class Metering:
         self._budgets = Budgets(rates, clock)
         self._limiter = Limiter(rates, self._budgets, scoped=scoped, clock=clock)
 
+    def use_limits(self, scoped: Sequence[ScopedLimits]) -> None:
+        """Hold new requests to these limits; what was counted stays counted."""
+        self._limiter.scoped = scoped
+
     async def begin(self, caller: Caller, work: Work, body: bytes | None) -> Meter:
         """Let a run in. Raises: RateLimited, QuotaExceeded, StoreUnavailable."""
         request = work.request

@@ -20,6 +20,7 @@ from antiphon.errors import (
     InvalidRequest,
     NotFound,
     ServerError,
+    StoreUnavailable,
 )
 from antiphon.ports import (
     AbandonedRun,
@@ -80,6 +81,9 @@ CANCEL_WAIT_S = 10.0
 CANCEL_POLL_S = 0.1
 DRAIN_END_S = 2.0
 CLOSE_WAIT_S = 10.0
+STORE_CHECK_S = 2.0
+NOBODY, NOTHING = "", "resp_0"
+"""A tenant that nobody is, and an id that no response has."""
 MANNER = Manner()
 RETRY_AFTER_S = 1.0
 
@@ -227,6 +231,17 @@ class Responses:
             else:
                 run.fail(ServerError("The server is shutting down.", code="server_is_overloaded"))
         await _wait_for(self.sessions, DRAIN_END_S)
+
+    def reconfigure(self, options: Options) -> None:
+        """Take over what of the options may change while the server runs, for the requests to come."""
+        self.options = replace(
+            self.options,
+            default_model=options.default_model,
+            forward_credentials=options.forward_credentials,
+            limits=options.limits,
+        )
+        self.catalog.default = options.default_model
+        self.metering.use_limits(options.limits)
 
     # -- models
 
@@ -588,6 +603,18 @@ class Responses:
     async def account(self) -> None:
         """Write what was used since the last time."""
         await self.metering.flush()
+
+    async def check_store(self) -> None:
+        """Ask the store as a request would: one that reads, and one that writes but finds nothing to change.
+
+        Raises: StoreUnavailable, also when it does not answer in time.
+        """
+        try:
+            async with asyncio.timeout(STORE_CHECK_S):
+                await self._store.get(NOBODY, NOTHING)
+                await self._store.request_cancel(NOBODY, NOTHING)
+        except TimeoutError:
+            raise StoreUnavailable("The store does not answer.") from None
 
     async def sweep(self) -> None:
         """Delete what has expired and what is beyond the quotas."""
