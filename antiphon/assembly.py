@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -37,9 +38,13 @@ from antiphon.service.options import Options
 from antiphon.service.responses import Responses
 from antiphon.service.sealing import Sealer, kept_key
 from antiphon.stores.memory import MemoryStore
+from antiphon.tracing.traced_engine import TracedEngine
 from antiphon.upstreams import prepare_tables, routed_engine
 from antiphon.web.fetcher import HttpFetcher
 from antiphon.web.policy import FetchPolicy, networks
+
+if TYPE_CHECKING:
+    from antiphon.tracing.otel import OtelTracer
 
 _DAY_S = 86_400
 GRAMMAR_TIMEOUT_S = 5.0
@@ -56,8 +61,9 @@ def run(settings: Settings, load: Callable[[], Settings] | None = None) -> None:
 async def serve(settings: Settings, load: Callable[[], Settings]) -> None:
     """Serve until told to stop: the port first, then store and engine, then connections and the banner."""
     engine = build_engine(settings)
-    service = build_service(settings, engine)
-    app = App(service, server_options(settings))
+    tracer = build_tracer(settings)
+    service = build_service(settings, TracedEngine(engine, tracer) if tracer is not None else engine)
+    app = App(service, server_options(settings), tracer)
     reloader = Reloader(settings, load, _parts(service, engine), app.metrics.count_reload)
     with bind(settings.host, settings.port) as listening:
         here = origin(listening)
@@ -73,6 +79,8 @@ async def serve(settings: Settings, load: Callable[[], Settings]) -> None:
             )
         finally:
             await app.close()
+            if tracer is not None:
+                await asyncio.to_thread(tracer.close)
 
 
 async def _start(app: App) -> None:
@@ -153,6 +161,17 @@ def build_service(settings: Settings, engine: Engine | None = None) -> Responses
         documents=PdfDocuments(max_pages=settings.max_file_pages, timeout_s=settings.file_timeout_s),
         grammars=ChildGrammars(timeout_s=GRAMMAR_TIMEOUT_S),
     )
+
+
+def build_tracer(settings: Settings) -> "OtelTracer | None":
+    """Where traces go; None where they are off. Raises: SetupError when what sends them is not installed."""
+    if not settings.otel:
+        return None
+    try:
+        from antiphon.tracing.otel import OtelTracer
+    except ImportError:
+        raise SetupError("--otel needs OpenTelemetry; install it with: pip install 'antiphon[otel]'") from None
+    return OtelTracer()
 
 
 def build_fetcher(settings: Settings) -> HttpFetcher:

@@ -18,6 +18,7 @@ from antiphon import (
     usage_command,
     vllm_command,
 )
+from antiphon.audit import recorded
 from antiphon.config.flags import add_flags, given_flags
 from antiphon.config.settings import Row, rows, written
 from antiphon.config.sources import ConfigError, Loaded, load
@@ -93,7 +94,10 @@ def _vllm(arguments: argparse.Namespace) -> int:
 
 def data(arguments: argparse.Namespace) -> int:
     """Export, erase, copy or restore what is stored."""
-    arguments.act(arguments, _load(arguments).settings.data_dir, _say)
+    settings = _load(arguments).settings
+    file = str(named) if (named := getattr(arguments, "file", None) or getattr(arguments, "output", None)) else None
+    with recorded(settings.audit_file, f"data.{arguments.verb}", tenant=getattr(arguments, "tenant", None), file=file):
+        arguments.act(arguments, settings.data_dir, _say)
     return 0
 
 
@@ -174,9 +178,9 @@ def _parser() -> argparse.ArgumentParser:
     checking.usage, checking.epilog = "antiphon check [settings]", _SETTINGS_NOTE
     add_flags(checking)
     keeping = add("data", "Export, erase, back up and restore what is stored.", run=data)
-    data_command.add_verbs(keeping, lambda verb: add_flags(verb, only=["data_dir"]))
+    data_command.add_verbs(keeping, lambda verb: add_flags(verb, only=["data_dir", "audit_log"]))
     locking = add("keys", "Make, list and revoke API keys that are kept in the store.", run=keys)
-    keys_command.add_verbs(locking, lambda verb: add_flags(verb, only=["data_dir"]))
+    keys_command.add_verbs(locking, lambda verb: add_flags(verb, only=["data_dir", "audit_log"]))
     add_coverage_command(add)
     add("vllm", vllm_command.SUMMARY, run=_vllm, rest=())
     counting = add("usage", "Print who used how many tokens, and what they cost.", run=usage)

@@ -17,7 +17,7 @@ def add_verbs(command: argparse.ArgumentParser, add_settings: Callable[[argparse
 
     def add(name: str, about: str, act: Callable[[argparse.Namespace, Path, Say], None]) -> argparse.ArgumentParser:
         verb = verbs.add_parser(name, help=about[0].lower() + about[1:].rstrip("."), description=about)
-        verb.set_defaults(act=act)
+        verb.set_defaults(act=act, verb=name)
         add_settings(verb)
         return verb
 

@@ -16,6 +16,7 @@ TOP = {
     "cli",
     "__main__",
     "assembly",
+    "audit",
     "banner",
     "data_command",
     "keys_command",
@@ -28,6 +29,7 @@ TOP = {
     "vllm_command",
     "vllm_plugin",
 }
+ROOMS = {"server", "service", "engines", "stores", "readers", "web", "tracing"}
 ALLOWED = {
     "errors": set(),
     "wire": {"errors"},
@@ -39,13 +41,14 @@ ALLOWED = {
     "stores": BELOW_SERVICE,
     "readers": BELOW_SERVICE,
     "web": BELOW_SERVICE,
+    "tracing": BELOW_SERVICE,
     **{leaf: LEAVES | {"errors"} for leaf in LEAVES},
-    **{top: TOP | LEAVES | {"server", "service", "engines", "stores", "readers", "web"} | BELOW_SERVICE for top in TOP},
+    **{top: TOP | LEAVES | ROOMS | BELOW_SERVICE for top in TOP},
     "__init__": set(),
 }
 
 WORLDLY = {"asyncio", "datetime", "logging", "os", "random", "secrets", "socket", "threading", "time", "uuid"}
-OPTIONAL = {"jwt", "xllamacpp", "vllm", "pypdf", "lark", "regex"}
+OPTIONAL = {"jwt", "xllamacpp", "vllm", "pypdf", "lark", "regex", "opentelemetry"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -81,4 +84,4 @@ def test_the_core_reads_no_clock_and_does_no_io(path: Path) -> None:
 def test_an_optional_dependency_is_imported_in_one_adapter(dependency: str) -> None:
     importers = [path for path in FILES if any(name.split(".")[0] == dependency for name in imported(path))]
     assert len(importers) <= 1
-    assert {room(path) for path in importers} <= {"engines", "readers", "server"}
+    assert {room(path) for path in importers} <= {"engines", "readers", "server", "tracing"}

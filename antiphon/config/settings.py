@@ -451,6 +451,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Not a setting of its own: the tables of the file."""
 
     @property
+    def audit_file(self) -> Path:
+        """Where the audit log is."""
+        return self.audit_log or self.data_dir / "audit.jsonl"
+
+    @property
     def upstream_urls(self) -> tuple[str, ...]:
         """The model servers to stand in front of; empty for the engines of this process."""
         if not self.engine.startswith(("http://", "https://")):

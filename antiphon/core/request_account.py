@@ -14,7 +14,8 @@ class RequestAccount(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `route` is a template; the `method` of a request over WebSocket is `WEBSOCKET`. `outcome` is what became of the
     response that was made, `delivered` whether its client was there to get the whole answer. `model` is the name it is
-    served under. `ttft_s` counts from the request to the first event that the engine caused.
+    served under, `asked_model` what it was asked for by, where that is another name. `ttft_s` counts from the request
+    to the first event that the engine caused.
     """
 
     event: Literal["request", "response_end"]
@@ -32,6 +33,7 @@ class RequestAccount(Struct, frozen=True, kw_only=True, omit_defaults=True):
     conversation_id: str | None = None
     previous_response_id: str | None = None
     model: str | None = None
+    asked_model: str | None = None
     upstream: str | None = None
     dialect: str | None = None
     stream: bool = False

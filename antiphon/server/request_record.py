@@ -94,6 +94,7 @@ def _of_run(run: Run, since: float) -> dict[str, object]:
         "conversation_id": place.id if place else None,
         "previous_response_id": response.previous_response_id,
         "model": run.work.model.id,
+        "asked_model": response.model if response.model != run.work.model.id else None,
         "upstream": run.upstream,
         "dialect": run.work.dialect.name,
         "background": response.background,
