@@ -75,7 +75,7 @@ class RouteRow(Struct, frozen=True):
 
 
 def routes(
-    handlers: Handlers, conversations: ConversationHandlers, prompts: PromptHandlers, *, metrics_public: bool
+    handlers: Handlers, conversations: ConversationHandlers, prompts: PromptHandlers, *, metrics_public: bool = False
 ) -> list[RouteRow]:
     """Every endpoint there is, but for Azure's."""
     return [
