@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from antiphon.config.settings import Settings
 from antiphon.errors import SetupError
-from antiphon.http_protocols import Http, WebSocket
+from antiphon.http_protocols import HttpLimits, WebSocket, limited
 
 _BACKLOG = 2048
 _CLOSING_S = 2  # for what is left in the sockets once everything has its end
@@ -151,7 +151,7 @@ def _uvicorn_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         app,
         host=settings.host,
         port=settings.port,
-        http=Http,
+        http=limited(HttpLimits(head_bytes=settings.max_head_bytes, patience_s=settings.request_timeout_s)),
         ws=WebSocket,
         ws_max_size=2 * settings.max_body_bytes,  # our own limit is answered with an error first
         interface="asgi3",

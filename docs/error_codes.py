@@ -47,6 +47,10 @@ WHEN = {
     ("ClientError", "websocket_stream_limit_reached"): "WebSocket: too many lanes on one connection.",
     ("ClientError", "websocket_connection_limit_reached"): "WebSocket: the connection's 60 minutes are over.",
     ("InvalidRequest", "invalid_http"): "What came is no HTTP; the connection ends.",
+    ("InvalidRequest", "headers_too_large"): "Request line and headers are larger than `max_head_bytes`; the status is "
+    "431, and the connection ends.",
+    ("InvalidRequest", "request_timeout"): "A request did not come whole in time (`request_timeout_s`); the status is "
+    "408, and the connection ends.",
     ("InvalidRequest", "invalid_handshake"): "The upgrade to a WebSocket breaks its rules; the status is what these "
     "demand, 400 or 426.",
     (

@@ -14,7 +14,7 @@ import uvicorn
 from cryptography.fernet import Fernet
 
 from antiphon.engines.scripted import ScriptedEngine
-from antiphon.http_protocols import Http, WebSocket
+from antiphon.http_protocols import HttpLimits, WebSocket, limited
 from antiphon.ports import Documents, Fetcher, Grammars, ResponseStore
 from antiphon.server.app import App, ServerOptions
 from antiphon.service.options import Options
@@ -69,7 +69,10 @@ def serve(
     grammars: Grammars | None = None,
     **options: Any,
 ) -> Iterator[Live]:
-    """Run a server for as long as the block lasts. `options` are those of `Options` and of `ServerOptions`."""
+    """Run a server for as long as the block lasts.
+
+    `options` are those of `Options`, `ServerOptions` and `HttpLimits`.
+    """
     engine = engine or ScriptedEngine()
     store = store or MemoryStore()
     service = Responses(
@@ -82,12 +85,22 @@ def serve(
         fetcher=fetcher,
         grammars=grammars,
     )
-    app = App(service, _options(ServerOptions, options))
+    shown = _options(ServerOptions, options)
+    app = App(service, shown)
+    http = limited(_options(HttpLimits, options))
     assert not options, f"unknown options {sorted(options)}"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         server = uvicorn.Server(
-            uvicorn.Config(app, http=Http, ws=WebSocket, lifespan="on", log_config=None, timeout_graceful_shutdown=3)
+            uvicorn.Config(
+                app,
+                http=http,
+                ws=WebSocket,
+                ws_max_size=2 * shown.max_body_bytes,
+                lifespan="on",
+                log_config=None,
+                timeout_graceful_shutdown=3,
+            )
         )
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()

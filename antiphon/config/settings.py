@@ -298,6 +298,18 @@ class Settings(Struct, frozen=True, kw_only=True):
         bool, Note(LISTENER, "Serve WebSocket mode; without it the upgrade is refused with 426.", "BOOL")
     ] = True
     max_body_bytes: Annotated[int, Note(LISTENER, "Largest request body.", "SIZE", "32MB", minimum=1024)] = 32 * 2**20
+    max_head_bytes: Annotated[
+        int, Note(LISTENER, "Largest request line and headers together.", "SIZE", "64KB", minimum=1024)
+    ] = 64 * 2**10
+    request_timeout_s: Annotated[
+        float,
+        Note(
+            LISTENER,
+            "Seconds in which the headers of a request must come, and its body; a body gets one more for each KB.",
+            "S",
+            minimum=0.1,
+        ),
+    ] = 30.0
     heartbeat_s: Annotated[
         float, Note(LISTENER, "Seconds of silence after which a stream carries a keep-alive event.", "S", minimum=0.1)
     ] = 15.0

@@ -1,6 +1,8 @@
 """HTTP/1.1 by hand, where it matters what was written when."""
 
+import contextlib
 import json
+import select
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -31,6 +33,22 @@ class Connection:
 
     def send(self, data: bytes) -> None:
         self._socket.sendall(data)
+
+    def send_if_open(self, data: bytes) -> None:
+        """Send, unless the server has closed already."""
+        with contextlib.suppress(OSError):
+            self._socket.sendall(data)
+
+    def can_read(self, within_s: float) -> bool:
+        """Whether there is something to read, be it the end."""
+        return bool(select.select([self._socket], [], [], within_s)[0])
+
+    def rest(self) -> bytes:
+        """Everything until the server closes the connection."""
+        try:
+            return self._file.read()
+        except ConnectionResetError:
+            return b""
 
     def post(self, **fields: Any) -> None:
         """Ask for a response."""
