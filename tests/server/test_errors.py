@@ -124,7 +124,7 @@ PNG = "data:image/png;base64,AAAA"
         ({"input": [{"type": "function_call_output", "call_id": "c", "output": "x"}]}, "input[0].call_id"),
         ({"input": [{"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}]}, "input"),
         ({"input": [{"type": "item_reference", "id": "msg_unknown"}]}, "input[0].id"),
-        ({"input": "a", "prompt": {"id": "p"}}, "prompt"),
+        ({"input": "a", "prompt": {"id": "p"}}, "prompt.id"),
         ({"input": "a", "conversation": "conv_1", "previous_response_id": "resp_1"}, "previous_response_id"),
     ],
     ids=str,

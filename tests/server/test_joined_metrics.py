@@ -58,7 +58,7 @@ def test_the_figures_of_several_processes_are_added_up(tmp_path: Path) -> None:
 def test_figures_join_those_of_the_host(processes: str, tmp_path: Path) -> None:
     async def joined() -> str:
         metrics = Metrics(Responses(ScriptedEngine(), MemoryStore(), Options(), clock=time.time))
-        metrics.count_request("/v1/responses", "POST", 200)
+        metrics.count_request("/v1/responses", "POST", 200, 0.1)
         environment = {DIRECTORY: str(tmp_path)} if processes == "several" else {}
         join = JoinedMetrics(metrics, environment)
         await join.start()
