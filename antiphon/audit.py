@@ -41,11 +41,11 @@ def record(path: Path, action: str, outcome: str, **what: str | None) -> None:
 
 
 @contextmanager
-def recorded(path: Path, action: str, **what: str | None) -> Iterator[None]:
-    """Record that the block begins, without which it does not, and how it ended."""
+def recorded(path: Path, action: str, **what: str | None) -> Iterator[dict[str, str | None]]:
+    """Record that the block begins, without which it does not, and how it ended; the block may add to what is told."""
     record(path, action, "begun", **what)
     try:
-        yield
+        yield what
     except BaseException:
         record(path, action, "failed", **what)
         raise

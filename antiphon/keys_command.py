@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, get_args
 
+from antiphon.audit import recorded
 from antiphon.config.settings import Settings
 from antiphon.core.grant import Grant, Limits, StorePolicy, check_name
 from antiphon.errors import AntiphonError, SetupError
@@ -77,7 +78,9 @@ def _add(arguments: argparse.Namespace, settings: Settings, say: Say) -> None:
         raise SetupError(str(error)) from None
     if expires_at is not None and expires_at <= now:
         raise SetupError(f"--expires: {arguments.expires} is over already")
-    kept, key = _with_keys(settings, lambda keys: keys.add(name, grant, expires_at=expires_at))
+    with recorded(settings.audit_file, "keys.add", key=name, tenant=grant.tenant) as told:
+        kept, key = _with_keys(settings, lambda keys: keys.add(name, grant, expires_at=expires_at))
+        told["key_id"] = kept.id
     print(f"Made {kept.id} ({kept.name}) of tenant {grant.tenant}; the key is shown only now:", file=sys.stderr)
     say(key)
 
@@ -92,7 +95,9 @@ def _list(_: argparse.Namespace, settings: Settings, say: Say) -> None:
 
 
 def _revoke(arguments: argparse.Namespace, settings: Settings, say: Say) -> None:
-    key = _with_keys(settings, lambda keys: keys.revoke(arguments.key))
+    with recorded(settings.audit_file, "keys.revoke") as told:  # what was given might be the key itself
+        key = _with_keys(settings, lambda keys: keys.revoke(arguments.key))
+        told |= {"key": key.name, "tenant": key.grant.tenant, "key_id": key.id}
     say(f"Revoked {key.id} ({key.name}).")
 
 

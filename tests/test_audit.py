@@ -41,6 +41,23 @@ def test_what_is_done_to_data_is_recorded(tmp_path: Path) -> None:
     assert "secret" not in audit.read_text()
 
 
+def test_changes_of_keys_are_recorded_without_the_keys(tmp_path: Path) -> None:
+    place = ("--data-dir", str(tmp_path))
+    key = run("keys", "add", "ci", "--tenant", "team", *place).stdout.strip()
+    assert run("keys", "revoke", key, *place).returncode == 1
+    assert run("keys", "revoke", "ci", *place).returncode == 0
+    told = [(line["action"], line["outcome"], line.get("key")) for line in lines(tmp_path / "audit.jsonl")]
+    assert told == [
+        ("keys.add", "begun", "ci"),
+        ("keys.add", "done", "ci"),
+        ("keys.revoke", "begun", None),
+        ("keys.revoke", "failed", None),
+        ("keys.revoke", "begun", None),
+        ("keys.revoke", "done", "ci"),
+    ]
+    assert key and key not in (tmp_path / "audit.jsonl").read_text()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="other rights than these")
 def test_only_the_owner_reads_it_and_it_only_grows(tmp_path: Path) -> None:
     path = tmp_path / "new" / "audit.jsonl"

@@ -73,7 +73,7 @@ class RequestRecord:
             delivered=self.delivered,
             error=_code(self.error) or (_failure(run) if run is not None else None),
             tenant=self.caller.tenant,
-            key=getattr(self.caller, "key_name", None),
+            key=self.caller.key_name,
             stream=self.stream,
             trace_id=self.span.trace_id if self.span is not None else None,
             **made,

@@ -1,8 +1,10 @@
 """The log line of a request: one for each, with what an operator needs and nothing of what was said."""
 
+import hashlib
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -159,6 +161,17 @@ def test_requests_over_websocket_have_lines_too(live: Live, lines: Lines) -> Non
         ("WEBSOCKET", 404, None, True),
         ("WEBSOCKET", 200, "cancelled", False),
     ]
+
+
+def test_a_line_names_the_key_and_its_tenant(tmp_path: Path, lines: Lines) -> None:
+    file = tmp_path / "keys.toml"
+    digest = hashlib.sha256(b"sesame").hexdigest()
+    file.write_text(f'[[key]]\nname = "ci"\ntenant = "team"\nhash = "sha256:{digest}"\n')
+    with serve(keys_file=file) as live:
+        live.http.headers["authorization"] = "Bearer sesame"
+        ask(live, "a", "r1")
+    (line,) = lines.of("r1")
+    assert (line["key"], line["tenant"]) == ("ci", "team")
 
 
 def test_probes_are_no_news(live: Live, lines: Lines) -> None:
