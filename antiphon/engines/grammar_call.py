@@ -10,6 +10,7 @@ import msgspec
 
 from antiphon.core.chat import ChatRequest, Function
 from antiphon.core.deltas import CallArguments, CallStart, Delta, Finish, TextDelta, Usage
+from antiphon.engines.chat_chunk import Chunk
 from antiphon.engines.chat_chunks import ChunkParser
 
 
@@ -33,6 +34,10 @@ class GrammarCallParser(ChunkParser):
     def feed(self, data: bytes) -> list[Delta]:
         """The deltas that `data` completes."""
         return self._as_call(super().feed(data))
+
+    def take(self, chunk: Chunk) -> list[Delta]:
+        """The deltas of a chunk that came as it is. Raises: EngineError when it breaks the protocol."""
+        return self._as_call(super().take(chunk))
 
     def end(self) -> list[Delta]:
         """The body has ended: the last deltas."""

@@ -20,6 +20,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from vllm import exceptions
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
+from vllm.sampling_params import StructuredOutputsParams
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
 from antiphon.core.chat import ChatRequest
@@ -27,19 +28,29 @@ from antiphon.core.deltas import Delta
 from antiphon.engines.chat_errors import reported
 from antiphon.engines.chat_quirks import VLLM
 from antiphon.engines.chat_render import render
+from antiphon.engines.vllm_grammars import with_grammars
 from antiphon.engines.vllm_output import OutputReader
 from antiphon.errors import AntiphonError, ContextLengthExceeded, EngineError, EngineUnavailable
 from antiphon.ports import Model
 
+
+def _known(*names: str) -> tuple[type[Exception], ...]:
+    """Those of vLLM's exceptions that this version has."""
+    return tuple(getattr(exceptions, name) for name in names if hasattr(exceptions, name))
+
+
 _THE_REQUESTS_FAULT = (
-    exceptions.VLLMClientError,
+    *_known("VLLMClientError", "VLLMNotFoundError"),
     TemplateError,  # what a chat template says to a conversation that it does not take
     NotImplementedError,
     ValueError,
     TypeError,
     OverflowError,
 )
-_FULL = (exceptions.GracefulHTTPError,)
+_FULL = _known("GracefulHTTPError")  # since 0.29
+_ITS_FAULT = (EngineDeadError, EngineGenerateError, *_known("VLLMServerError"))
+# The grammar of a forced custom tool is a field of a server's requests, so it is one of ours.
+_QUIRKS = replace(VLLM, structured_outputs=True)
 
 
 class VllmEngine:
@@ -53,6 +64,7 @@ class VllmEngine:
         self._whole_config = state.vllm_config
         self._defaults: dict[str, Any] = self._config.get_diff_sampling_param()
         self._takes = frozenset(inspect.signature(client.generate).parameters)
+        self._by_priority = self._whole_config.scheduler_config.policy == "priority"
         self._open: set[VllmGeneration] = set()
 
     async def start(self) -> None:
@@ -83,7 +95,8 @@ class VllmEngine:
         try:
             if self._client.errored:
                 raise EngineError("The engine has stopped.")
-            self._client.check_admission()
+            if hasattr(self._client, "check_admission"):  # since 0.29
+                self._client.check_admission()
         except _FULL as error:
             raise _meaning(error) from None
         request, prompt = await self._render(chat)
@@ -104,7 +117,7 @@ class VllmEngine:
     async def _render(self, chat: ChatRequest) -> tuple[Any, Any]:
         """The request as vLLM has it, and its prompt. Raises: ClientError when vLLM refuses it."""
         try:
-            request = ChatCompletionRequest.model_validate_json(render(_without_limit(chat), VLLM))
+            request = ChatCompletionRequest.model_validate_json(render(_as_vllm_takes_it(chat), _QUIRKS))
             rendered = await self._renderer.render_chat(request)
         except (*_THE_REQUESTS_FAULT, *_FULL) as error:
             raise _meaning(error) from None
@@ -125,6 +138,7 @@ class VllmEngine:
         try:
             params = request.to_sampling_params(min(asked, room), self._defaults)
             if params.structured_outputs is not None:
+                self._bind_grammars(params, chat)
                 self._check(params.clone())
         except _THE_REQUESTS_FAULT as error:
             raise _meaning(error) from None
@@ -135,8 +149,24 @@ class VllmEngine:
             if parser is not None
             else None,
         }
+        if self._by_priority and chat.priority is not None:
+            options["priority"] = chat.priority
         known = {name: value for name, value in options.items() if name in self._takes}
         return _Plan(chat, request, prompt, tokens, parser, params, known)
+
+    def _bind_grammars(self, params: Any, chat: ChatRequest) -> None:
+        """Have calls of custom tools obey their grammars, as far as vLLM's grammar backend takes those."""
+        outputs = params.structured_outputs
+        bound = with_grammars(outputs.structural_tag, chat.tools) if outputs.structural_tag else None
+        if bound is None:
+            return
+        tried = params.clone()
+        tried.structured_outputs = StructuredOutputsParams(structural_tag=bound)
+        try:
+            self._check(tried.clone())
+        except _THE_REQUESTS_FAULT:
+            return  # the input is checked when it is there, as without a grammar that constrains
+        params.structured_outputs = tried.structured_outputs
 
     def _check(self, params: Any) -> None:
         """Refuse now what vLLM would refuse with the first look at the output; it leaves marks in `params`."""
@@ -161,14 +191,18 @@ class VllmEngine:
         return found
 
 
-def _without_limit(chat: ChatRequest) -> ChatRequest:
-    """vLLM refuses a token limit beyond the rest of the context, which is known only when the prompt is rendered."""
-    return replace(chat, sampling=replace(chat.sampling, max_tokens=None))
+def _as_vllm_takes_it(chat: ChatRequest) -> ChatRequest:
+    """Without a limit: one beyond the rest of the context, which is known when the prompt is rendered, is refused.
+
+    Tools with a grammar are strict, so that vLLM constrains how they are called; the form of it is then made narrower.
+    """
+    tools = [replace(tool, strict=True) if tool.grammar is not None else tool for tool in chat.tools]
+    return replace(chat, tools=tools, sampling=replace(chat.sampling, max_tokens=None))
 
 
 def _reasoning_ended(request: Any, parser: Any, tokens: Sequence[int]) -> bool | None:
     """Whether a grammar binds from the first token on; None leaves it to the scheduler's own look at the prompt."""
-    if request._grammar_from_parser:  # it has room for reasoning itself
+    if getattr(request, "_grammar_from_parser", False):  # it has room for reasoning itself; since 0.27
         return True
     if parser is None or parser.reasoning_parser is None:
         return None
@@ -215,13 +249,7 @@ class VllmGeneration:
                     if batch := self._reading.read(output):
                         yield batch
             yield self._reading.end()
-        except (
-            *_THE_REQUESTS_FAULT,
-            *_FULL,
-            EngineDeadError,
-            EngineGenerateError,
-            exceptions.VLLMServerError,
-        ) as error:
+        except (*_THE_REQUESTS_FAULT, *_FULL, *_ITS_FAULT) as error:
             if not self._closed:
                 raise _meaning(error) from None
         finally:

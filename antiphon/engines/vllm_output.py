@@ -17,6 +17,7 @@ from antiphon.engines.chat_chunk import (
     ToolCall,
 )
 from antiphon.engines.chat_chunks import ChunkParser
+from antiphon.engines.grammar_call import GrammarCallParser, forced_grammar
 from antiphon.errors import EngineError
 
 _LEAST_LOGPROB = -9999.0  # JSON has no infinity
@@ -34,7 +35,12 @@ class OutputReader:
         self._request = request
         self._parser = parser
         self._tokens = tokens
-        self._chunks = ChunkParser(lambda: len(tokens), chat.sampling.logprobs or 0)
+        forced = forced_grammar(chat)
+        self._chunks = (
+            ChunkParser(lambda: len(tokens), chat.sampling.logprobs or 0)
+            if forced is None
+            else GrammarCallParser(lambda: len(tokens), forced.name)
+        )
         self._said: list[int] = []
         self._cached_tokens = 0
 
@@ -50,17 +56,23 @@ class OutputReader:
 
     def end(self) -> list[Delta]:
         """Usage and the finish. Raises: EngineError when the outputs ended without one."""
-        parser = self._parser
         usage = ChunkUsage(
             len(self._tokens),
             len(self._said),
             PromptDetails(self._cached_tokens),
-            CompletionDetails(parser.count_reasoning_tokens(self._said) if parser is not None else 0),
+            CompletionDetails(self._reasoning_tokens()),
         )
         deltas = self._chunks.take(Chunk(usage=usage)) + self._chunks.end()
         if self._chunks.failure is not None:
             raise self._chunks.failure
         return deltas
+
+    def _reasoning_tokens(self) -> int:
+        counter = self._parser
+        if not hasattr(counter, "count_reasoning_tokens"):  # the parser of both knows since 0.28
+            counter = getattr(counter, "reasoning_parser", None)
+        counted: int = counter.count_reasoning_tokens(self._said) if counter is not None else 0
+        return counted
 
     def _delta(self, choice: Any) -> ChunkDelta:
         if self._parser is None:
