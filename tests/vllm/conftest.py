@@ -9,8 +9,9 @@ import pytest
 from antiphon.errors import SetupError
 from tests.builtin_model import unavailable
 from tests.vllm import serving
-from tests.vllm.installation import install, install_project
+from tests.vllm.installation import install, install_case_plugin, install_project
 from tests.vllm.serving import Vllm, make_model
+from tests.vllm.tiny_model import LORA
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +35,7 @@ def plugin_site(vllm_python: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """A directory of packages that holds this project as it is installed for users."""
     directory = tmp_path_factory.mktemp("plugin-site")
     install_project(vllm_python, directory)
+    install_case_plugin(vllm_python, directory)
     return directory
 
 
@@ -41,11 +43,12 @@ def plugin_site(vllm_python: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def vllm(
     vllm_python: Path, tiny_model: Path, plugin_site: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Vllm]:
-    """A vLLM with an API key, reasoning and tool parsers, scripted answers, and the plugin in both its API servers."""
+    """A vLLM with an API key, parsers, an adapter, priorities, scripted answers, and the plugin in both API servers."""
     environment = {
-        "VLLM_PLUGINS": "antiphon",
+        "VLLM_PLUGINS": "antiphon,antiphon-tests",
         "ANTIPHON_DATA_DIR": str(tmp_path_factory.mktemp("plugin-data")),
         "PYTHONPATH": os.pathsep.join(map(str, (plugin_site, serving.ROOT))),
     }
-    with serving.serve(vllm_python, tiny_model, "--api-server-count", "2", **environment) as running:
+    flags = f"--api-server-count 2 --scheduling-policy priority --enable-lora --lora-modules {LORA}={tiny_model / LORA}"
+    with serving.serve(vllm_python, tiny_model, *flags.split(), **environment) as running:
         yield running

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 from antiphon.errors import SetupError
@@ -51,6 +52,18 @@ def install_project(python: Path, directory: Path) -> None:
     """Install this project, without what it needs, into a directory of packages."""
     root = str(Path(__file__).parents[2])
     _run(str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(directory), root)
+
+
+def install_case_plugin(python: Path, directory: Path) -> None:
+    """Name `tests.vllm.case_plugin` to vLLM, and install what the contract's cases need and vLLM does not."""
+    needed = (f"{name}=={version(name)}" for name in ("pytest", "pluggy", "iniconfig", "pygments"))
+    _run(str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(directory), *needed)
+    described = directory / "antiphon_tests-0.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: antiphon-tests\nVersion: 0\n")
+    (described / "entry_points.txt").write_text(
+        "[vllm.endpoint_plugins]\nantiphon-tests = tests.vllm.case_plugin:Plugin\n"
+    )
 
 
 def _name_it_vllm(python: Path) -> None:

@@ -29,6 +29,7 @@ from tests.contracts.engine_asking import (
     usage_of,
 )
 from tests.vllm.serving import CONTEXT_TOKENS, MODEL, Vllm
+from tests.vllm.tiny_model import LORA
 
 pytestmark = [pytest.mark.slow, pytest.mark.vllm, pytest.mark.timeout(1800)]
 ABLE = Abilities(model=MODEL, context_tokens=CONTEXT_TOKENS)
@@ -59,7 +60,7 @@ def test_the_model_is_known_with_its_context(vllm: Vllm) -> None:
     async def models(engine: Engine) -> list[tuple[str, int | None, bool]]:
         return [(model.id, model.context_tokens, model.continues_text) for model in engine.models()]
 
-    assert use(vllm, models) == [(MODEL, CONTEXT_TOKENS, True)]
+    assert use(vllm, models) == [(name, CONTEXT_TOKENS, True) for name in (MODEL, LORA)]
 
 
 def test_reasoning_text_and_parallel_calls_come_from_one_answer(vllm: Vllm) -> None:

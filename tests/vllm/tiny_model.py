@@ -10,6 +10,8 @@ from pathlib import Path
 VOCABULARY = 320
 HIDDEN, HEADS, HEAD, INNER, LAYERS = 64, 2, 32, 128, 2
 CONTEXT_TOKENS = 16384
+LORA = "tiny-adapter"
+LORA_RANK = 8
 # Marks that parsers look for in the text are not special, for special tokens are left out of it.
 MARKS = {"<|im_start|>": True, "<|im_end|>": True, "<think>": False, "</think>": False}
 MARKS |= {"<tool_call>": False, "</tool_call>": False}
@@ -132,5 +134,28 @@ def write(directory: Path) -> None:
         (directory / name).write_text(json.dumps(content, indent=1))
 
 
+def write_adapter(directory: Path) -> None:
+    """Write a LoRA adapter of the model."""
+    import torch
+    from safetensors.torch import save_file
+
+    directory.mkdir(parents=True, exist_ok=True)
+    random = torch.Generator().manual_seed(2)
+    of = {"lora_A": (LORA_RANK, HIDDEN), "lora_B": (HEADS * HEAD, LORA_RANK)}
+    weights = {
+        f"base_model.model.model.layers.{layer}.self_attn.{each}_proj.{half}.weight": torch.randn(
+            shape, generator=random
+        ).bfloat16()
+        for layer in range(LAYERS)
+        for each in "qv"
+        for half, shape in of.items()
+    }
+    save_file(weights, directory / "adapter_model.safetensors", metadata={"format": "pt"})
+    described = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": LORA_RANK, "lora_alpha": LORA_RANK, "bias": "none"}
+    described |= {"target_modules": ["q_proj", "v_proj"], "base_model_name_or_path": "tiny"}
+    (directory / "adapter_config.json").write_text(json.dumps(described))
+
+
 if __name__ == "__main__":
     write(Path(sys.argv[1]))
+    write_adapter(Path(sys.argv[1]) / LORA)

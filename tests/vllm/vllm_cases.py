@@ -1,0 +1,115 @@
+"""What of vLLM's own has to work over HTTP and in process alike, in the manner of the contract's cases."""
+
+from secrets import token_hex
+
+from msgspec import Raw, json
+from msgspec.structs import replace
+
+from antiphon.core.chat import Function, Grammar, ToolChoice
+from antiphon.core.deltas import Finish
+from antiphon.core.toolbox import CUSTOM_PARAMETERS
+from antiphon.ports import Engine
+from tests.contracts.engine_asking import (
+    Abilities,
+    Case,
+    answer,
+    ask,
+    calls_of,
+    enlist,
+    reasoning_of,
+    text_of,
+    usage_of,
+)
+from tests.vllm.tiny_model import LORA
+
+CASES: list[Case] = []
+IN_PROCESS_CASES: list[Case] = []
+"""Those that hold in process only."""
+
+MOVE = Function("move", parameters=CUSTOM_PARAMETERS, grammar=Grammar("regex", "[NSWE][1-9]{2}"))
+ROUTE = Function(
+    "route",
+    parameters=CUSTOM_PARAMETERS,
+    grammar=Grammar("lark", 'start: step ("," step)*\nstep: WAY /[1-9]/\nWAY: "N" | "S"\n'),
+)
+
+
+def extra(**fields: object) -> Raw:
+    return Raw(json.encode(fields))
+
+
+@enlist(CASES)
+async def an_adapter_is_a_model(engine: Engine, able: Abilities) -> None:
+    assert LORA in [model.id for model in engine.models()]
+    assert text_of(await answer(engine, replace(ask(able, "[[say:adapted]]"), model=LORA))) == "adapted"
+
+
+@enlist(CASES)
+async def the_text_is_one_of_the_choices(engine: Engine, able: Abilities) -> None:
+    chat = ask(able, "[[say:other]]", extra_body=extra(structured_outputs={"choice": ["1", "12"]}))
+    assert text_of(await answer(engine, chat)) in ("1", "12")
+
+
+@enlist(CASES)
+async def a_regular_expression_and_a_grammar_shape_the_text(engine: Engine, able: Abilities) -> None:
+    for field, rule in (("regex", "a[0-9]b"), ("grammar", 'root ::= "a" [0-9] "b"')):
+        chat = ask(able, "[[say:a7b]]", extra_body=extra(structured_outputs={field: rule}))
+        assert text_of(await answer(engine, chat)) == "a7b"
+        refused = ask(able, "[[say:a1]]", extra_body=extra(structured_outputs={field: rule}))
+        assert text_of(await answer(engine, refused)) != "a1"
+
+
+@enlist(CASES)
+async def a_prompt_is_cut_to_the_tokens_asked_for(engine: Engine, able: Abilities) -> None:
+    deltas = await answer(engine, ask(able, "word " * 60, extra_body=extra(truncate_prompt_tokens=50)))
+    assert usage_of(deltas).input_tokens == 50
+
+
+@enlist(CASES)
+async def prompts_of_other_salts_are_not_cached(engine: Engine, able: Abilities) -> None:
+    text = "A prompt of more than one block of the prefix cache, said by two tenants. " * 4
+    run = token_hex(4)
+    cached = [
+        usage_of(await answer(engine, ask(able, text, cache_salt=f"{run}-{salt}"))).cached_tokens
+        for salt in ("a", "b", "a")
+    ]
+    assert cached[:2] == [0, 0] and cached[2] > 0
+
+
+@enlist(CASES)
+async def priorities_are_taken(engine: Engine, able: Abilities) -> None:
+    assert text_of(await answer(engine, ask(able, "[[say:soon]]", priority=-10))) == "soon"
+
+
+@enlist(CASES)
+async def a_forced_custom_tool_obeys_its_grammar(engine: Engine, able: Abilities) -> None:
+    for tool, said in ((MOVE, "N12"), (ROUTE, "N1,S2,N3")):
+        chat = ask(able, f"[[say:{said}]]", tools=[tool], tool_choice=ToolChoice("required", tool.name))
+        deltas = await answer(engine, chat)
+        assert [(name, json.decode(text)) for name, text in calls_of(deltas)] == [(tool.name, {"input": said})]
+        assert deltas[-1] == Finish("stop")
+        ((_, forced),) = calls_of(await answer(engine, replace(chat, messages=ask(able, "[[say:bad]]").messages)))
+        assert json.decode(forced)["input"][:1] in ("N", "S", "W", "E")
+
+
+@enlist(CASES)
+async def a_forced_custom_tool_may_be_thought_about(engine: Engine, able: Abilities) -> None:
+    chat = ask(able, "[[think:North.]][[say:N12]]", tools=[MOVE], tool_choice=ToolChoice("required"))
+    deltas = await answer(engine, chat)
+    assert reasoning_of(deltas) == "North."
+    assert [(name, json.decode(text)) for name, text in calls_of(deltas)] == [("move", {"input": "N12"})]
+
+
+@enlist(IN_PROCESS_CASES)
+async def a_custom_tool_that_the_model_chooses_obeys_its_regular_expression(engine: Engine, able: Abilities) -> None:
+    for said in ("N12", "bad"):
+        chat = ask(able, f'[[call:move {{"input": "{said}"}}]]', tools=[MOVE], max_tokens=100)
+        ((name, text),) = calls_of(await answer(engine, chat))
+        assert name == "move"
+        given = json.decode(text)["input"]
+        assert len(given) == 3 and given[0] in "NSWE" and (given == said or said == "bad")
+
+
+@enlist(IN_PROCESS_CASES)
+async def images_are_known_to_be_refused(engine: Engine, able: Abilities) -> None:
+    assert [model.images for model in engine.models()] == [False] * len(engine.models())
