@@ -22,12 +22,14 @@ from vllm import exceptions
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
 from vllm.sampling_params import StructuredOutputsParams
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+from vllm.v1.structured_output import utils as structured_output
 
 from antiphon.core.chat import ChatRequest
 from antiphon.core.deltas import Delta
 from antiphon.engines.chat_errors import reported
 from antiphon.engines.chat_quirks import VLLM
 from antiphon.engines.chat_render import render
+from antiphon.engines.grammar_call import forced_grammar
 from antiphon.engines.vllm_grammars import with_grammars
 from antiphon.engines.vllm_output import OutputReader
 from antiphon.errors import AntiphonError, ContextLengthExceeded, EngineError, EngineUnavailable
@@ -49,6 +51,8 @@ _THE_REQUESTS_FAULT = (
 )
 _FULL = _known("GracefulHTTPError")  # since 0.29
 _ITS_FAULT = (EngineDeadError, EngineGenerateError, *_known("VLLMServerError"))
+# Up to 0.30 a grammar in Lark's syntax is rewritten in another, line by line and often wrongly, unless it says this.
+_NOT_TO_REWRITE = '\nANTIPHON_AS_IT_IS: "::="\n' if hasattr(structured_output, "convert_lark_to_ebnf") else ""
 # The grammar of a forced custom tool is a field of a server's requests, so it is one of ours.
 _QUIRKS = replace(VLLM, structured_outputs=True)
 
@@ -157,6 +161,8 @@ class VllmEngine:
     def _bind_grammars(self, params: Any, chat: ChatRequest) -> None:
         """Have calls of custom tools obey their grammars, as far as vLLM's grammar backend takes those."""
         outputs = params.structured_outputs
+        if outputs.grammar and (forced := forced_grammar(chat)) and forced.grammar and forced.grammar.syntax == "lark":
+            outputs.grammar += _NOT_TO_REWRITE
         bound = with_grammars(outputs.structural_tag, chat.tools) if outputs.structural_tag else None
         if bound is None:
             return

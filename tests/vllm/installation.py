@@ -15,6 +15,7 @@ from antiphon.errors import SetupError
 
 VERSION = os.environ.get("ANTIPHON_TEST_VLLM_VERSION") or "0.32.0"
 INSTALL_S = 1500.0
+GGUF = "gguf==0.19.0"
 # Wheels for CUDA, which break imports beside a torch for the CPU.
 _UNWANTED = ("torchvision", "torchaudio", "torchcodec")
 # vLLM takes itself for a build without a GPU where its version says so.
@@ -64,6 +65,16 @@ def install_case_plugin(python: Path, directory: Path) -> None:
     (described / "entry_points.txt").write_text(
         "[vllm.endpoint_plugins]\nantiphon-tests = tests.vllm.case_plugin:Plugin\n"
     )
+
+
+def install_reader(python: Path) -> Path:
+    """A directory of packages that holds what reads GGUF files, installed once."""
+    site = python.parents[1] / "gguf-reader"
+    if not (site / "complete").exists():
+        shutil.rmtree(site, ignore_errors=True)
+        _run(str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), GGUF)
+        (site / "complete").touch()
+    return site
 
 
 def _name_it_vllm(python: Path) -> None:

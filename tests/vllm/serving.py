@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,10 +14,12 @@ import httpx
 from msgspec import Struct
 
 from tests.live import wait_until
+from tests.vllm.installation import VERSION as VERSION_NAME
 from tests.vllm.tiny_model import CONTEXT_TOKENS
 
 ROOT = Path(__file__).parents[2]
 MODEL = "tiny"
+VERSION = tuple(map(int, VERSION_NAME.split(".")[:2]))
 START_S = 240.0
 STOP_S = 30.0
 CLIENT_S = 30.0
@@ -28,12 +30,14 @@ _SMALL = {
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
 }
+_SMALL_FLAGS = "--dtype bfloat16 --enforce-eager --max-num-seqs 16".split()
 _FLAGS = f"""
-    --host 127.0.0.1 --served-model-name {MODEL} --dtype bfloat16 --enforce-eager
-    --max-model-len {CONTEXT_TOKENS} --max-num-seqs 16 --kv-cache-memory-bytes 64M
-    --enable-auto-tool-choice --tool-call-parser hermes --tool-strict-level parameter --reasoning-parser deepseek_r1
+    --served-model-name {MODEL} --max-model-len {CONTEXT_TOKENS} --kv-cache-memory-bytes 64M
+    --enable-auto-tool-choice --tool-call-parser hermes --reasoning-parser deepseek_r1
     --enable-prompt-tokens-details --logits-processors tests.vllm.script_processor:ScriptProcessor
 """.split()
+if VERSION >= (0, 30):
+    _FLAGS += ["--tool-strict-level", "parameter"]
 
 
 class Vllm(Struct, frozen=True):
@@ -42,6 +46,7 @@ class Vllm(Struct, frozen=True):
     origin: str
     api_key: str
     http: httpx.Client
+    pid: int
 
     @property
     def base_url(self) -> str:
@@ -66,18 +71,26 @@ def make_model(python: Path, directory: Path) -> None:
 
 @contextmanager
 def serve(python: Path, model: Path, *flags: str, **environment: str) -> Iterator[Vllm]:
-    """`vllm serve` for as long as the block lasts. `flags` and `environment` are added to those for a small machine."""
+    """`vllm serve` for as long as the block lasts, with scripted answers. `flags` and `environment` are added."""
+    words = ["-m", "vllm.entrypoints.cli.main", "serve", model, *_FLAGS, *flags]
+    with run(python, words, model, **{"PYTHONPATH": str(ROOT), **environment}) as running:
+        yield running
+
+
+@contextmanager
+def run(python: Path, words: Sequence[str | Path], directory: Path, **environment: str) -> Iterator[Vllm]:
+    """A command that becomes vLLM's server, for as long as the block lasts, fit for a small machine."""
     key = secrets.token_hex(8)
     port = _free_port()
-    command = [python, "-m", "vllm.entrypoints.cli.main", "serve", model, "--port", str(port), "--api-key", key]
+    place = ["--host", "127.0.0.1", "--port", str(port), "--api-key", key]
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
-            [*command, *_FLAGS, *flags],
-            env=os.environ | _SMALL | {"PYTHONPATH": str(ROOT)} | environment,
+            [python, *words, *place, *_SMALL_FLAGS],
+            env=os.environ | _SMALL | environment,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            cwd=model,
+            cwd=directory,
         )
         origin = f"http://127.0.0.1:{port}"
         headers = {"Authorization": f"Bearer {key}"}
@@ -85,7 +98,7 @@ def serve(python: Path, model: Path, *flags: str, **environment: str) -> Iterato
             with httpx.Client(base_url=origin, headers=headers, timeout=CLIENT_S, trust_env=False) as client:
                 wait_until(lambda: process.poll() is not None or _is_up(client), START_S)
                 assert process.poll() is None and _is_up(client), f"vLLM did not start:\n{_end_of(log)}"
-                yield Vllm(origin, key, client)
+                yield Vllm(origin, key, client, process.pid)
         finally:
             _stop(process)
             if os.environ.get("ANTIPHON_TEST_VLLM_LOG"):

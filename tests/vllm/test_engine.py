@@ -11,7 +11,7 @@ from tests.contracts import engine_cases, engine_script_cases
 from tests.contracts.engine_asking import Case
 from tests.vllm import vllm_cases
 from tests.vllm.ability import ABLE
-from tests.vllm.serving import Vllm
+from tests.vllm.serving import VERSION, Vllm
 
 pytestmark = [pytest.mark.slow, pytest.mark.vllm, pytest.mark.timeout(1800)]
 CASES_PATH = "/antiphon-tests/cases/"
@@ -19,6 +19,8 @@ CASES_PATH = "/antiphon-tests/cases/"
 SCRIPTED = ("what_is_said_arrives_to_the_letter",)
 # Over HTTP, vLLM does not tell beforehand whether a model sees images.
 UNTOLD = ("an_image_is_taken_or_refused_as_the_model_says",)
+# Over HTTP, vLLM rewrites Lark grammars that it does not understand before 0.31.
+REWRITTEN = ("a_forced_custom_tool_obeys_its_lark_grammar",) if VERSION < (0, 31) else ()
 CASES = [
     *(
         case
@@ -28,7 +30,7 @@ CASES = [
     *(case for case in engine_script_cases.CASES if str(case) in SCRIPTED),
     *vllm_cases.CASES,
 ]
-IN_FRONT = [case for case in CASES if str(case) not in UNTOLD and case.needs != "counts_first"]
+IN_FRONT = [case for case in CASES if str(case) not in (*UNTOLD, *REWRITTEN) and case.needs != "counts_first"]
 INSIDE = [*CASES, *vllm_cases.IN_PROCESS_CASES]
 
 

@@ -57,10 +57,12 @@ def answered(vllm: Vllm, *messages: Message | str, **settings: Any) -> list[Delt
 
 
 def test_the_model_is_known_with_its_context(vllm: Vllm) -> None:
-    async def models(engine: Engine) -> list[tuple[str, int | None, bool]]:
-        return [(model.id, model.context_tokens, model.continues_text) for model in engine.models()]
+    async def models(engine: Engine) -> dict[str, tuple[int | None, bool]]:
+        return {model.id: (model.context_tokens, model.continues_text) for model in engine.models()}
 
-    assert use(vllm, models) == [(name, CONTEXT_TOKENS, True) for name in (MODEL, LORA)]
+    found = use(vllm, models)
+    assert found[MODEL] == (CONTEXT_TOKENS, True)
+    assert set(found) == {MODEL, LORA}
 
 
 def test_reasoning_text_and_parallel_calls_come_from_one_answer(vllm: Vllm) -> None:

@@ -141,7 +141,7 @@ def test_our_figures_stand_in_vllms_metrics_added_up(vllm: Vllm) -> None:
     for _ in range(8):
         with fresh(vllm) as http:
             assert create(http, "[[say:ok]]").status_code == 200
-    assert wait_until(lambda: vllm.figure("antiphon_http_requests_total", **labels) == before + 8, 5)
+    assert wait_until(lambda: vllm.figure("antiphon_http_requests_total", **labels) >= before + 8, 5)
     assert vllm.figure("antiphon_run_duration_seconds_count") >= before + 8
     assert vllm.figure("http_requests_total", handler="/v1/responses") >= before + 8
 

@@ -82,14 +82,22 @@ async def priorities_are_taken(engine: Engine, able: Abilities) -> None:
 
 
 @enlist(CASES)
-async def a_forced_custom_tool_obeys_its_grammar(engine: Engine, able: Abilities) -> None:
-    for tool, said in ((MOVE, "N12"), (ROUTE, "N1,S2,N3")):
-        chat = ask(able, f"[[say:{said}]]", tools=[tool], tool_choice=ToolChoice("required", tool.name))
-        deltas = await answer(engine, chat)
-        assert [(name, json.decode(text)) for name, text in calls_of(deltas)] == [(tool.name, {"input": said})]
-        assert deltas[-1] == Finish("stop")
-        ((_, forced),) = calls_of(await answer(engine, replace(chat, messages=ask(able, "[[say:bad]]").messages)))
-        assert json.decode(forced)["input"][:1] in ("N", "S", "W", "E")
+async def a_forced_custom_tool_obeys_its_regular_expression(engine: Engine, able: Abilities) -> None:
+    await obeyed(engine, able, MOVE, "N12")
+
+
+@enlist(CASES)
+async def a_forced_custom_tool_obeys_its_lark_grammar(engine: Engine, able: Abilities) -> None:
+    await obeyed(engine, able, ROUTE, "N1,S2,N3")
+
+
+async def obeyed(engine: Engine, able: Abilities, tool: Function, said: str) -> None:
+    chat = ask(able, f"[[say:{said}]]", tools=[tool], tool_choice=ToolChoice("required", tool.name))
+    deltas = await answer(engine, chat)
+    assert [(name, json.decode(text)) for name, text in calls_of(deltas)] == [(tool.name, {"input": said})]
+    assert deltas[-1] == Finish("stop")
+    ((_, forced),) = calls_of(await answer(engine, replace(chat, messages=ask(able, "[[say:bad]]").messages)))
+    assert json.decode(forced)["input"][:1] in ("N", "S", "W", "E")
 
 
 @enlist(CASES)
