@@ -19,10 +19,12 @@ from bench.goals import GOALS, verdicts
 from bench.modes import MODES
 from bench.plot import plot
 from bench.session import Plan, Session
+from bench.vllm_front_end import compare
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench/results"
 DOCUMENT = ROOT / "docs/benchmarks.md"
+VLLM_ROUNDS = 5
 FULL_BUDGET_S, BRIEF_BUDGET_S = 13 * 60.0, 100.0
 _PEERS = {goal.title for goal in GOALS if goal.title.startswith("the same, times")}  # may be absent
 
@@ -30,6 +32,8 @@ _PEERS = {goal.title for goal in GOALS if goal.title.startswith("the same, times
 def main(argv: Sequence[str] | None = None) -> int:
     """Run and return the exit code: 0, 1 for a missed gate or a failed check of ours, 2 without the yardstick."""
     arguments = _parser().parse_args(argv)
+    if arguments.vllm:
+        return compare(arguments.rounds or VLLM_ROUNDS, arguments.results)
     plan = _plan(arguments)
     run = uvloop.run(Session(plan).run())
     if missing := [name for name in (OURS, YARDSTICK) if run.server(name) is None]:
@@ -91,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "antiphon-bench" / "peers"
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, allow_abbrev=False)
     parser.add_argument("--quick", action="store_true", help="two minutes, ours and nginx")
+    parser.add_argument(
+        "--vllm", action="store_true", help="only the plugin beside vLLM's own endpoints, on a real vLLM"
+    )
     parser.add_argument("--servers", metavar="NAME,…", help="only these beside ours and nginx")
     parser.add_argument("--modes", metavar="NAME,…", help="only these: " + ", ".join(mode.name for mode in MODES))
     parser.add_argument("--rounds", type=int, metavar="N", help="default 5")
