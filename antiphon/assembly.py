@@ -140,7 +140,9 @@ def build_options(settings: Settings) -> Options:
         max_image_bytes=settings.max_image_bytes,
         max_file_bytes=settings.max_file_bytes,
         request_limits=RequestLimits(
-            max_input_items=settings.max_input_items, max_tool_output_bytes=settings.max_tool_output_bytes
+            max_input_items=settings.max_input_items,
+            max_tool_output_bytes=settings.max_tool_output_bytes,
+            max_schema_bytes=settings.max_schema_bytes,
         ),
         limits=tuple(map(_limits, settings.tables.limits)),
         forward_credentials=any(table.forward_credentials for table in settings.tables.upstreams),

@@ -51,6 +51,10 @@ WHEN = {
     "431, and the connection ends.",
     ("InvalidRequest", "request_timeout"): "A request did not come whole in time (`request_timeout_s`); the status is "
     "408, and the connection ends.",
+    (
+        "InvalidRequest",
+        "schema_too_large",
+    ): "A JSON schema is larger or deeper than an engine may be given, or asks for too much.",
     ("InvalidRequest", "invalid_handshake"): "The upgrade to a WebSocket breaks its rules; the status is what these "
     "demand, 400 or 426.",
     (

@@ -390,6 +390,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_event_bytes: Annotated[
         int, Note(RUNS, "Largest piece of text that an engine may send at once.", "SIZE", "4MB", minimum=1024)
     ] = 4 * 2**20
+    max_schema_bytes: Annotated[
+        int,
+        Note(
+            RUNS,
+            "Largest JSON schema of a tool or of `text.format`, which engines make a grammar of.",
+            "SIZE",
+            "256KB",
+            minimum=1024,
+        ),
+    ] = 256 * 2**10
     max_input_items: Annotated[int, Note(RUNS, "Most items that a request's input may have.", "N", minimum=1)] = 10_000
     max_tool_output_bytes: Annotated[
         int, Note(RUNS, "Largest output of a tool call that a request may carry.", "SIZE", "10MB", minimum=1024)

@@ -13,10 +13,11 @@ _OUTPUTS = get_args(CallOutput)
 
 
 class RequestLimits(Struct, frozen=True, kw_only=True):
-    """Most items of an input, and the largest output of a tool call, as the JSON of its item."""
+    """Most items of an input, the largest output of a tool call, as the JSON of its item, and the largest schema."""
 
     max_input_items: int = 10_000
     max_tool_output_bytes: int = 10 * 2**20
+    max_schema_bytes: int = 256 * 2**10
 
 
 def check_input(items: Sequence[Item], limits: RequestLimits) -> None:

@@ -2,7 +2,7 @@
 
 Covers the assertions of draft 2020-12 and the older spellings that clients send (`definitions`, `items` as a list).
 What it does not know it takes as satisfied: `$dynamicRef`, `unevaluated…`, references to other documents, and
-patterns that Python cannot read.
+patterns that Python cannot read, or that a text might be held against for ever.
 
 Spec: https://json-schema.org/draft/2020-12/json-schema-validation
 """
@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import cast
+
+from antiphon.engines.pattern_cost import is_affordable
 
 Object = Mapping[str, object]
 MAX_DEPTH = 64
@@ -122,6 +124,12 @@ def compiled(pattern: str) -> re.Pattern[str] | None:
         return None
 
 
+def finds(pattern: str, text: str, *, unknown: bool) -> bool:
+    """Whether `pattern` is found in `text`; `unknown` where that cannot be said, or not in good time."""
+    expression = compiled(pattern) if is_affordable(pattern, len(text)) else None
+    return unknown if expression is None else expression.search(text) is not None
+
+
 def _definitions(root: object) -> Sequence[Object]:
     if not isinstance(root, Mapping):
         return ()
@@ -169,7 +177,7 @@ def _fits_string(value: str, schema: Object) -> bool:
     if not _fits_size(len(value), schema, "Length"):
         return False
     pattern = schema.get("pattern")
-    if isinstance(pattern, str) and (expression := compiled(pattern)) and not expression.search(value):
+    if isinstance(pattern, str) and not finds(pattern, value, unknown=True):
         return False
     known = FORMATS.get(str(schema.get("format")))
     return known is None or re.fullmatch(known[1], value) is not None
@@ -231,7 +239,7 @@ def property_schemas(schema: Object, name: str) -> Sequence[object]:
     properties = table(schema, "properties")
     rules = [properties[name]] if name in properties else []
     for pattern, rule in table(schema, "patternProperties").items():
-        if (expression := compiled(pattern)) and expression.search(name):
+        if finds(pattern, name, unknown=False):
             rules.append(rule)
     return rules or [schema.get("additionalProperties", True)]
 

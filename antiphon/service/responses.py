@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from antiphon.core import conversation, validate
 from antiphon.core.ledger import Delivery
 from antiphon.core.request_limits import check_input, check_outputs
+from antiphon.core.schema_bounds import check_schemas
 from antiphon.core.stream import ResponseStream
 from antiphon.errors import (
     AntiphonError,
@@ -282,6 +283,8 @@ class Responses:
         tenant = caller.tenant
         validate.check(request)
         check_input(request.input, self.options.request_limits)
+        most_bytes = self.options.request_limits.max_schema_bytes
+        check_schemas(request.tools or (), request.text, request.input, most_bytes)
         if self._refuses:
             raise EngineUnavailable("The server is shutting down.", retry_after_s=RETRY_AFTER_S)
         self.turns.check()
