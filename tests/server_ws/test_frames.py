@@ -59,7 +59,7 @@ def test_a_failure_in_mid_stream_ends_the_response_and_not_the_connection(socket
 
 def test_a_frame_that_is_too_large_is_an_error_and_ends_the_connection() -> None:
     with serve(max_body_bytes=2000) as live, open_socket(live) as socket:
-        send(socket, input="é" * 1000)
+        send(socket, input="é" * 500)
         answer = receive(socket)
         with pytest.raises(ConnectionClosed) as closed:
             socket.recv(WAIT_S)
