@@ -50,7 +50,14 @@ EXTRA_BOUNDS: Mapping[str, tuple[float | None, float | None]] = {
     "frequency_penalty": (-2, 2),
     "min_p": (0, 1),
 }
-MAX_LENGTHS: Mapping[str, int] = {"safety_identifier": 128, "prompt_cache_key": 256, "user": 512}
+MAX_LENGTHS: Mapping[str, int] = {
+    "safety_identifier": 128,
+    "prompt_cache_key": 256,
+    "user": 512,
+    "model": 512,
+    "previous_response_id": 512,
+}
+MAX_ID = 512
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
 FORMAT_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 LEAST_THRESHOLD = 1000
@@ -66,6 +73,8 @@ def check(request: CreateResponse) -> None:
         _check_bounds(name, getattr(request.extras, name), *bounds)
     for name, most in MAX_LENGTHS.items():
         _check_length(name, getattr(request, name), most)
+    if request.conversation is not None:
+        _check_length("conversation", request.conversation.id, MAX_ID)
     check_include(request.include or ())
     check_metadata(request.metadata or {})
     _check_format(request)
