@@ -22,8 +22,8 @@ class VllmVersion(Struct, frozen=True):
 VERSIONS: Sequence[VllmVersion] = (
     VllmVersion("0.26", "read"),
     VllmVersion("0.27", "read"),
-    VllmVersion("0.28", "read"),
-    VllmVersion("0.29", "read"),
+    VllmVersion("0.28", "run"),
+    VllmVersion("0.29", "run"),
     VllmVersion("0.30", "run"),
     VllmVersion("0.31", "run"),
     VllmVersion("0.32", "run"),

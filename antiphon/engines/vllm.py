@@ -20,14 +20,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 from vllm import exceptions
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
-from vllm.sampling_params import StructuredOutputsParams
+from vllm.sampling_params import SamplingParams, StructuredOutputsParams
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 from vllm.v1.structured_output import utils as structured_output
 
-from antiphon.core.chat import ChatRequest
+from antiphon.core.chat import ChatRequest, Function
 from antiphon.core.deltas import Delta
 from antiphon.engines.chat_errors import reported
-from antiphon.engines.chat_quirks import VLLM
+from antiphon.engines.chat_quirks import VLLM, Quirks
 from antiphon.engines.chat_render import render
 from antiphon.engines.grammar_call import forced_grammar
 from antiphon.engines.vllm_grammars import with_grammars
@@ -51,8 +51,8 @@ _THE_REQUESTS_FAULT = (
 )
 _FULL = _known("GracefulHTTPError")  # since 0.29
 _ITS_FAULT = (EngineDeadError, EngineGenerateError, *_known("VLLMServerError"))
-# Up to 0.30 a grammar in Lark's syntax is rewritten in another, line by line and often wrongly, unless it says this.
-_NOT_TO_REWRITE = '\nANTIPHON_AS_IT_IS: "::="\n' if hasattr(structured_output, "convert_lark_to_ebnf") else ""
+# Up to 0.30 a grammar in Lark's syntax is rewritten in another, line by line and often wrongly.
+_READS_LARK = not hasattr(structured_output, "convert_lark_to_ebnf")
 # The grammar of a forced custom tool is a field of a server's requests, so it is one of ours.
 _QUIRKS = replace(VLLM, structured_outputs=True)
 
@@ -103,25 +103,47 @@ class VllmEngine:
                 self._client.check_admission()
         except _FULL as error:
             raise _meaning(error) from None
-        request, prompt = await self._render(chat)
-        generation = VllmGeneration(self._plan(chat, request, prompt), self._client, self._open)
+        forced = self._forced(chat)
+        request, prompt = await self._render(chat, VLLM if forced is None else _QUIRKS)
+        generation = VllmGeneration(self._plan(chat, forced, request, prompt), self._client, self._open)
         self._open.add(generation)
         return generation
 
     async def count(self, chat: ChatRequest) -> int:
         """Render and count, whether or not there is room to generate. Raises: ClientError."""
         try:
-            _, prompt = await self._render(chat)
+            _, prompt = await self._render(chat, VLLM if self._forced(chat) is None else _QUIRKS)
         except ContextLengthExceeded as error:  # the renderer looks at the length as well
             if error.input_tokens is None:
                 raise
             return error.input_tokens
         return len(prompt["prompt_token_ids"])
 
-    async def _render(self, chat: ChatRequest) -> tuple[Any, Any]:
+    def _forced(self, chat: ChatRequest) -> Function | None:
+        """The custom tool that has to be called and whose grammar this engine takes, to be generated as text.
+
+        vLLM uses one backend for all grammars. Where it chooses, that is xgrammar as a rule; a request for which it
+        chose another would fail.
+        """
+        forced = forced_grammar(chat)
+        if forced is None or forced.grammar is None:
+            return None
+        is_lark, definition = forced.grammar.syntax == "lark", forced.grammar.definition
+        if is_lark and not _READS_LARK:
+            return None
+        outputs = StructuredOutputsParams(**{"grammar" if is_lark else "regex": definition})
+        params = SamplingParams(structured_outputs=outputs)
+        try:
+            self._check(params)
+        except _THE_REQUESTS_FAULT:
+            return None
+        chooses = self._whole_config.structured_outputs_config.backend == "auto"
+        return None if chooses and not str(outputs._backend).startswith("xgrammar") else forced
+
+    async def _render(self, chat: ChatRequest, quirks: Quirks) -> tuple[Any, Any]:
         """The request as vLLM has it, and its prompt. Raises: ClientError when vLLM refuses it."""
         try:
-            request = ChatCompletionRequest.model_validate_json(render(_as_vllm_takes_it(chat), _QUIRKS))
+            request = ChatCompletionRequest.model_validate_json(render(_as_vllm_takes_it(chat), quirks))
             rendered = await self._renderer.render_chat(request)
         except (*_THE_REQUESTS_FAULT, *_FULL) as error:
             raise _meaning(error) from None
@@ -129,7 +151,7 @@ class VllmEngine:
             raise reported({"message": rendered.error.message, "code": rendered.error.code})
         return request, rendered[1][0]
 
-    def _plan(self, chat: ChatRequest, request: Any, prompt: Any) -> "_Plan":
+    def _plan(self, chat: ChatRequest, forced: Function | None, request: Any, prompt: Any) -> "_Plan":
         """Everything vLLM is called with. Raises: ContextLengthExceeded when nothing can be generated."""
         tokens: list[int] = prompt["prompt_token_ids"]
         room = self._config.max_model_len - len(tokens)
@@ -156,13 +178,11 @@ class VllmEngine:
         if self._by_priority and chat.priority is not None:
             options["priority"] = chat.priority
         known = {name: value for name, value in options.items() if name in self._takes}
-        return _Plan(chat, request, prompt, tokens, parser, params, known)
+        return _Plan(chat, forced, request, prompt, tokens, parser, params, known)
 
     def _bind_grammars(self, params: Any, chat: ChatRequest) -> None:
         """Have calls of custom tools obey their grammars, as far as vLLM's grammar backend takes those."""
         outputs = params.structured_outputs
-        if outputs.grammar and (forced := forced_grammar(chat)) and forced.grammar and forced.grammar.syntax == "lark":
-            outputs.grammar += _NOT_TO_REWRITE
         bound = with_grammars(outputs.structural_tag, chat.tools) if outputs.structural_tag else None
         if bound is None:
             return
@@ -218,6 +238,7 @@ def _reasoning_ended(request: Any, parser: Any, tokens: Sequence[int]) -> bool |
 
 class _Plan(Struct, frozen=True):
     chat: ChatRequest
+    forced: Function | None
     request: Any
     prompt: Any
     tokens: list[int]
@@ -234,7 +255,9 @@ class VllmGeneration:
         self._plan = plan
         self._client = client
         self._register = register
-        self._reading = OutputReader(plan.chat, plan.request, plan.parser, plan.tokens)
+        self._reading = OutputReader(
+            plan.chat, plan.forced and plan.forced.name, plan.request, plan.parser, plan.tokens
+        )
         self._outputs: AsyncGenerator[Any, None] | None = None
         self._closed = False
 

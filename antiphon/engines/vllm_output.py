@@ -17,7 +17,7 @@ from antiphon.engines.chat_chunk import (
     ToolCall,
 )
 from antiphon.engines.chat_chunks import ChunkParser
-from antiphon.engines.grammar_call import GrammarCallParser, forced_grammar
+from antiphon.engines.grammar_call import GrammarCallParser
 from antiphon.errors import EngineError
 
 _LEAST_LOGPROB = -9999.0  # JSON has no infinity
@@ -27,19 +27,18 @@ class OutputReader:
     """Reads the outputs of one generation, each of which has one choice and only what is new.
 
     `parser` is vLLM's for this answer, None where none is configured; `request` is what it was made for, `tokens` the
-    prompt.
+    prompt. The text is the input of a call of the tool `forced`, unless that is None.
     """
 
-    def __init__(self, chat: ChatRequest, request: Any, parser: Any, tokens: list[int]) -> None:
+    def __init__(self, chat: ChatRequest, forced: str | None, request: Any, parser: Any, tokens: list[int]) -> None:
         self._chat = chat
         self._request = request
         self._parser = parser
         self._tokens = tokens
-        forced = forced_grammar(chat)
         self._chunks = (
             ChunkParser(lambda: len(tokens), chat.sampling.logprobs or 0)
             if forced is None
-            else GrammarCallParser(lambda: len(tokens), forced.name)
+            else GrammarCallParser(lambda: len(tokens), forced)
         )
         self._said: list[int] = []
         self._cached_tokens = 0

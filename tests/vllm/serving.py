@@ -36,7 +36,7 @@ _FLAGS = f"""
     --enable-auto-tool-choice --tool-call-parser hermes --reasoning-parser deepseek_r1
     --enable-prompt-tokens-details --logits-processors tests.vllm.script_processor:ScriptProcessor
 """.split()
-if VERSION >= (0, 30):
+if VERSION >= (0, 31):
     _FLAGS += ["--tool-strict-level", "parameter"]
 
 

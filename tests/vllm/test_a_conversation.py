@@ -15,6 +15,7 @@ from tests.vllm.serving import CLIENT_S, Vllm
 
 pytestmark = [pytest.mark.slow, pytest.mark.vllm, pytest.mark.timeout(1800)]
 MODEL = "smollm2"
+GUIDE = "You are a guide who answers in one short sentence."
 CONTEXT_TOKENS = 4096
 FLAGS = (
     f"--served-model-name {MODEL} --max-model-len {CONTEXT_TOKENS} --kv-cache-memory-bytes 256M --block-size 32".split()
@@ -39,13 +40,14 @@ def test_a_real_model_goes_on_with_a_conversation(real: Vllm) -> None:
     with openai.OpenAI(base_url=real.base_url, api_key=real.api_key, timeout=4 * CLIENT_S, max_retries=0) as client:
         first = client.responses.create(
             model=MODEL,
-            instructions="You are a guide who answers in one short sentence.",
+            instructions=GUIDE,
             input="The capital of France is Paris. What is the capital of France?",
             temperature=0,
             max_output_tokens=60,
         )
         second = client.responses.create(
             model=MODEL,
+            instructions=GUIDE,
             previous_response_id=first.id,
             input="And in which country is that city?",
             temperature=0,
