@@ -23,7 +23,7 @@ serve: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	@$(BIN)/antiphon setup
-	$(BIN)/pytest -m "not slow" $(ARGS)
+	$(BIN)/pytest -m "not slow" --numprocesses auto --dist loadfile $(ARGS)
 
 test-long: $(VENV)/.installed-test
 	$(BIN)/pytest -m "slow and not vllm" $(ARGS)

@@ -255,9 +255,8 @@ class VllmGeneration:
         self._plan = plan
         self._client = client
         self._register = register
-        self._reading = OutputReader(
-            plan.chat, plan.forced and plan.forced.name, plan.request, plan.parser, plan.tokens
-        )
+        forced = plan.forced.name if plan.forced else None
+        self._reading = OutputReader(plan.chat, forced, plan.request, plan.parser, plan.tokens)
         self._outputs: AsyncGenerator[Any, None] | None = None
         self._closed = False
 
