@@ -50,7 +50,8 @@ def client(live: Live) -> Iterator[openai.OpenAI]:
 
 
 def test_a_streamed_answer_is_whole_in_stream_and_store(client: openai.OpenAI) -> None:
-    events = list(client.responses.create(model=MODEL, input="Count to ten.", max_output_tokens=24, stream=True))
+    asked = {"model": MODEL, "input": "Tell me a long story about a fox.", "max_output_tokens": 24, "temperature": 0}
+    events = list(client.responses.create(**asked, stream=True))
     for event in events:
         validate_event(event.to_json())
     deltas = [event.delta for event in events if event.type == "response.output_text.delta"]
