@@ -24,6 +24,7 @@ class Codex(Struct, frozen=True, kw_only=True):
     server: Meeting
     model: str
     websocket: bool
+    base_url: str | None = None  # where it is not the server's own
 
     @property
     def work(self) -> Path:
@@ -58,7 +59,7 @@ class Codex(Struct, frozen=True, kw_only=True):
         """What a test changes in the example's configuration, as flags."""
         changes = {
             "model": self.model,
-            "model_providers.antiphon.base_url": self.server.live.base_url,
+            "model_providers.antiphon.base_url": self.base_url or self.server.live.base_url,
             "model_providers.antiphon.supports_websockets": self.websocket,
             "mcp_servers.weather.command": sys.executable,
             "mcp_servers.weather.args": [str(EXAMPLES / "codex" / "weather.py")],

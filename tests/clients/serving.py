@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -45,10 +46,10 @@ class Meeting(Struct, frozen=True):
 
 
 @contextmanager
-def meeting(directory: Path) -> Iterator[Meeting]:
-    """A server for as long as the block lasts."""
+def meeting(directory: Path, **options: Any) -> Iterator[Meeting]:
+    """A server for as long as the block lasts, with options of `serve`."""
     engine = ListeningEngine()
-    with serve(engine, SqlStore(directory / "antiphon.db"), api_keys=(KEY,)) as live:
+    with serve(engine, SqlStore(directory / "antiphon.db"), api_keys=(KEY,), **options) as live:
         yield Meeting(live, engine)
 
 

@@ -52,7 +52,7 @@ CAPABILITIES = (
     Requirement("C4.stored", API, "What failed in mid-stream is stored as failed."),
     Requirement("H1.echo", API, "prompt_cache_key is taken and echoed."),
     Requirement("H1.cached", API, "usage.input_tokens_details.cached_tokens shows what was cached."),
-    Requirement("H1.routing", OURS, "Equal keys reach one replica; tenants share no cache.", served=False),
+    Requirement("H1.routing", OURS, "Equal keys reach one replica."),
     Requirement("H2.item", API, "Raw reasoning is a reasoning item with reasoning_text parts and events."),
     Requirement("H2.dialects", OPEN, "response.reasoning.* in the dialects that have it."),
     Requirement("H3.summary", API, "reasoning.summary yields streamed summary parts."),

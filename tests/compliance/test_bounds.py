@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import threading
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -159,3 +160,33 @@ def test_a_broken_engine_stream_ends_cleanly(what: str) -> None:
         broken.shutdown()
     assert [event["type"] for event in events[-2:]] == ["error", "response.failed"]
     assert events[-1]["response"]["status"] == "failed"
+
+
+class CountingServer(BrokenServer):
+    """A model server that answers, and counts for how many."""
+
+    rest = b'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+    bodies: list[dict[str, Any]]
+
+    def do_POST(self) -> None:
+        self.bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        self._answer(
+            b'data: {"choices": [{"index": 0, "delta": {"content": "Hi"}}]}\n\n' + self.rest, "text/event-stream"
+        )
+
+
+@pytest.mark.spec_line("H1.routing")
+def test_equal_cache_keys_reach_one_server() -> None:
+    handlers = [type("Handler", (CountingServer,), {"bodies": []}) for _ in range(3)]
+    with ExitStack() as stack:
+        servers = [stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), handler)) for handler in handlers]
+        for each in servers:
+            threading.Thread(target=each.serve_forever, daemon=True).start()
+            stack.callback(each.shutdown)
+        engine: Any = ChatHttpEngine([f"http://127.0.0.1:{each.server_port}/v1" for each in servers])
+        with serve(engine) as live:
+            for key in ("one", "two", "three", "four") * 4:
+                assert ask(live, "Hi", prompt_cache_key=key).status_code == 200
+    counts = [len(handler.bodies) for handler in handlers]  # type: ignore[attr-defined]
+    assert sum(counts) == 16
+    assert not [count for count in counts if count % 4], "requests of one key went to different servers"
