@@ -4,6 +4,7 @@ import asyncio
 import gc
 import shlex
 import signal
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -38,6 +39,7 @@ from antiphon.service.options import Options
 from antiphon.service.responses import Responses
 from antiphon.service.sealing import Sealer, kept_key
 from antiphon.stores.memory import MemoryStore
+from antiphon.tls import renewal, server_context
 from antiphon.tracing.traced_engine import TracedEngine
 from antiphon.upstreams import prepare_tables, routed_engine
 from antiphon.web.fetcher import HttpFetcher
@@ -64,15 +66,17 @@ async def serve(settings: Settings, load: Callable[[], Settings]) -> None:
     tracer = build_tracer(settings)
     service = build_service(settings, TracedEngine(engine, tracer) if tracer is not None else engine)
     app = App(service, server_options(settings), tracer)
-    reloader = Reloader(settings, load, _parts(service, engine), app.metrics.count_reload)
+    tls = server_context(settings)
+    reloader = Reloader(settings, load, _parts(service, engine, tls), app.metrics.count_reload)
     with bind(settings.host, settings.port) as listening:
-        here = origin(listening)
+        here = origin(listening, "https" if tls else "http")
         try:
             await _start(app)
             await listen(
                 app,
                 listening,
                 settings,
+                tls=tls,
                 ready=lambda: _announce(settings, here, service, asks=app.keys.asks),
                 drain=lambda number: _drain(service, settings, number),
                 reload=reloader.reload,
@@ -97,8 +101,11 @@ async def _drain(service: Responses, settings: Settings, number: signal.Signals)
     await service.drain(delay_s=delay_s, grace_s=settings.drain_grace_s)
 
 
-def _parts(service: Responses, engine: EngineRouter) -> Sequence[Part]:
+def _parts(service: Responses, engine: EngineRouter, tls: ssl.SSLContext | None) -> Sequence[Part]:
     """What a reload changes; models and upstreams last, since new ones are connected to."""
+
+    async def certificate(_: Settings, new: Settings) -> Change:
+        return renewal(tls, new)
 
     async def options(_: Settings, new: Settings) -> Change:
         return partial(service.reconfigure, build_options(new))
@@ -109,7 +116,7 @@ def _parts(service: Responses, engine: EngineRouter) -> Sequence[Part]:
     async def models(old: Settings, new: Settings) -> Change:
         return await prepare_tables(engine, old.tables, new)
 
-    return options, levels, models
+    return certificate, options, levels, models
 
 
 def build_options(settings: Settings) -> Options:

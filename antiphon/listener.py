@@ -5,6 +5,7 @@ import contextlib
 import errno
 import signal
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -41,11 +42,11 @@ def bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-def origin(listening: socket.socket) -> str:
+def origin(listening: socket.socket, scheme: str = "http") -> str:
     """The URL under which this machine reaches the socket, without a path."""
     host, port = listening.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 async def listen(
@@ -53,6 +54,7 @@ async def listen(
     listening: socket.socket,
     settings: Settings,
     *,
+    tls: ssl.SSLContext | None = None,
     ready: Callable[[], None],
     drain: Callable[[signal.Signals], Awaitable[None]],
     reload: Callable[[], Awaitable[object]],
@@ -63,7 +65,7 @@ async def listen(
     second signal ends at once. The application is neither started nor closed here: its owner does that around this
     call.
     """
-    await _Server(_uvicorn_config(app, settings), ready, drain, reload).serve([listening])
+    await _Server(_uvicorn_config(app, settings, tls), ready, drain, reload).serve([listening])
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
@@ -146,8 +148,8 @@ async def _awaited(act: Callable[[], Awaitable[object]]) -> object:
     return await act()
 
 
-def _uvicorn_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
-    return uvicorn.Config(
+def _uvicorn_config(app: ASGIApp, settings: Settings, tls: ssl.SSLContext | None) -> uvicorn.Config:
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -164,6 +166,9 @@ def _uvicorn_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         timeout_keep_alive=settings.keep_alive_s,
         timeout_graceful_shutdown=_CLOSING_S,
     )
+    config.load()
+    config.ssl = tls
+    return config
 
 
 def _set_options(listening: socket.socket) -> None:

@@ -25,7 +25,9 @@ class Started(Struct, frozen=True):
 
     @property
     def origin(self) -> str:
-        return next(word for word in self.banner.split() if word.startswith("http://")).removesuffix("/v1")
+        return next(word for word in self.banner.split() if word.startswith(("http://", "https://"))).removesuffix(
+            "/v1"
+        )
 
 
 def environment(**more: str) -> dict[str, str]:

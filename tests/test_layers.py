@@ -25,6 +25,7 @@ TOP = {
     "logs",
     "reloading",
     "http_protocols",
+    "tls",
     "upstreams",
     "vllm_command",
     "vllm_plugin",

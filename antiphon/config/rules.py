@@ -20,6 +20,9 @@ def broken_rules(settings: Settings) -> Iterator[tuple[str, str]]:
     elif settings.model_file is not None and not settings.model_file.is_file():
         yield "model_file", f"there is no file {settings.model_file}"
     yield from _headers(settings)
+    for name in ("tls_key", "tls_client_ca"):
+        if getattr(settings, name) is not None and settings.tls_certificate is None:
+            yield name, "needs tls_certificate"
 
 
 def _headers(settings: Settings) -> Iterator[tuple[str, str]]:

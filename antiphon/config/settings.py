@@ -116,6 +116,23 @@ class Settings(Struct, frozen=True, kw_only=True):
             "none: everybody on this machine is let in",
         ),
     ] = ()
+    tls_certificate: Annotated[
+        Path | None,
+        Note(ACCESS, "PEM file of the certificate, with its chain, to serve HTTPS with.", "FILE", "none: plain HTTP"),
+    ] = None
+    tls_key: Annotated[
+        Path | None,
+        Note(ACCESS, "PEM file of the certificate's private key, without a password.", "FILE", "in the same file"),
+    ] = None
+    tls_client_ca: Annotated[
+        Path | None,
+        Note(
+            ACCESS,
+            "PEM file of the authorities that must have signed a certificate of each client, besides its key.",
+            "FILE",
+            "none: clients need no certificate",
+        ),
+    ] = None
     cache_salt: Annotated[
         Literal["tenant", "key", "off"],
         Note(

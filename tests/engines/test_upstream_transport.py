@@ -4,15 +4,9 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from antiphon.core.chat import Function, Grammar, ToolChoice
 from antiphon.core.deltas import CallArguments, CallStart, Finish, Usage
@@ -21,6 +15,7 @@ from antiphon.engines.chat_link import Link
 from antiphon.engines.http_proxy import Proxy, parse_proxy
 from antiphon.engines.http_tls import tls_context
 from antiphon.errors import EngineUnavailable, SetupError, Unauthorized
+from tests.certificates import write_pems
 from tests.engines.fake_upstream import LOOPS, Exchange, FakeUpstream, chat, collect, piece, usage
 from tests.engines.test_chat_http import HELLO
 
@@ -35,36 +30,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> object:
 @pytest.fixture(scope="module")
 def pems(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a private authority (`ca.pem`), and a server's and a client's certificate that it signed."""
-    folder = tmp_path_factory.mktemp("pems")
-    authority_key, authority = certificate("authority", None, None)
-    (folder / "ca.pem").write_bytes(authority.public_bytes(serialization.Encoding.PEM))
-    for name in ("server", "client"):
-        key, signed = certificate(name, authority_key, authority)
-        plain = serialization.NoEncryption()
-        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-        (folder / f"{name}.key").write_bytes(pem)
-        (folder / f"{name}.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    return folder
-
-
-def certificate(
-    name: str, signer: ec.EllipticCurvePrivateKey | None, issuer: x509.Certificate | None
-) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer.subject if issuer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-    )
-    return key, builder.sign(signer or key, hashes.SHA256())
+    return write_pems(tmp_path_factory.mktemp("pems"))
 
 
 @asynccontextmanager
