@@ -26,7 +26,7 @@ def server_context(settings: Settings) -> ssl.SSLContext | None:
 
 
 def renewal(context: ssl.SSLContext | None, new: Settings) -> Change:
-    """What makes connections to come get the certificate as its files are now. Raises: SetupError, and nothing changes."""
+    """What gives connections to come the certificate as its files are now. Raises: SetupError, and nothing changes."""
     if context is None or new.tls_certificate is None:
         return lambda: None
     _load(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), new.tls_certificate, new.tls_key)
