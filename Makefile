@@ -11,7 +11,7 @@ help:
 	@echo "make test       run the tests                                         (ARGS=\"-k words\")"
 	@echo "make test-long  run the tests that take minutes"
 	@echo "make test-vllm  run the tests on a real vLLM, installed at the first run (3 GB)"
-	@echo "make check      lint, types, layers, generated docs"
+	@echo "make check      lint, types, layers, generated docs, dependencies"
 	@echo "make fmt        format the code"
 	@echo "make docs       write the generated docs"
 	@echo "make bench      measure this server beside others, 15 minutes         (ARGS=\"--rounds 1\")"
@@ -37,6 +37,8 @@ check: $(VENV)/.installed-test
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_layers.py
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/pip check
+	$(BIN)/python .ci/audit.py
 
 fmt: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix $(SOURCES)

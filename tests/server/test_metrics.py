@@ -69,7 +69,9 @@ def test_the_first_event_is_timed_once_per_run_that_says_something(fresh: Live) 
     assert found["antiphon_time_to_first_event_seconds_count foreground scripted"] == 1
     assert found["antiphon_time_to_first_event_seconds_bucket foreground 0.25 scripted"] == 0
     assert found["antiphon_time_to_first_event_seconds_bucket foreground +Inf scripted"] == 1
-    assert found["antiphon_time_to_first_event_seconds_sum foreground scripted"] >= 0.3
+    assert (
+        found["antiphon_time_to_first_event_seconds_sum foreground scripted"] > 0.29
+    )  # a timer may be early by its resolution
 
 
 def test_background_runs_are_working_and_queued_until_they_are_cancelled(fresh: Live) -> None:
@@ -155,7 +157,7 @@ def test_requests_are_timed_by_route(fresh: Live) -> None:
     fresh.stream("[[stall:0.3]]")
     found = figures(fresh)
     assert found["antiphon_http_request_duration_seconds_count POST /v1/responses"] == 1
-    assert found["antiphon_http_request_duration_seconds_sum POST /v1/responses"] >= 0.3
+    assert found["antiphon_http_request_duration_seconds_sum POST /v1/responses"] > 0.29
 
 
 def test_websockets_are_counted_by_upgrade_while_they_are_open_and_by_request() -> None:
