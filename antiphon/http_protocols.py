@@ -186,21 +186,31 @@ class WebSocket(WebSocketsSansIOProtocol):
     nobody reads.
     """
 
+    def data_received(self, data: bytes) -> None:
+        """Take what came. A request for an upgrade that is none (with a body, or no GET) brings no event at all."""
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.transport.is_closing():
+            self._refuse(HTTPStatus.BAD_REQUEST, Headers())
+
     def handle_connect(self, event: Request) -> None:
         """Hand a good handshake on. What is wrong with another is in `handshake_exc`, for an answer of our own."""
         refused = self.conn.accept(event)
         if refused.status_code == 101:
             super().handle_connect(event)
             return
+        self._refuse(HTTPStatus(refused.status_code), refused.headers)
+
+    def _refuse(self, code: HTTPStatus, said: Headers) -> None:
+        """Answer a handshake that is not valid, and close; `said` is what the answer has to say beside."""
         error = InvalidRequest(
             f"The WebSocket handshake is not valid: {self.conn.handshake_exc}.", code="invalid_handshake"
         )
-        status, headers, body = _refusal(refused.status_code, error)
+        status, headers, body = _refusal(code, error)
         known = {name.lower() for name, _ in headers} | {"date"}
-        others = [(name, text) for name, text in refused.headers.raw_items() if name.lower() not in known]
+        others = [(name, text) for name, text in said.raw_items() if name.lower() not in known]
         self.handshake_initiated = self.handshake_complete = self.close_sent = True
-        self.conn.send_response(Response(status, HTTPStatus(status).phrase, Headers([*headers, *others]), body))
-        self.transport.write(b"".join(self.conn.data_to_send()))
+        answer = Response(status, HTTPStatus(status).phrase, Headers([*headers, *others]), body)
+        self.transport.write(answer.serialize())
         self.transport.close()
 
     def handle_cont(self, event: Frame) -> None:

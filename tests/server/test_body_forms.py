@@ -62,6 +62,8 @@ def test_identity_is_no_compression(live: Live) -> None:
         (b"GET /he alth HTTP/1.1\r\nHost: x\r\n\r\n", 400, "invalid_http"),
         (b"POST /v1/responses HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400, "invalid_http"),
         (UPGRADE + b"\r\n", 400, "invalid_handshake"),
+        (UPGRADE.replace(b"GET ", b"PATCH ") + b"\r\n", 405, "invalid_handshake"),
+        (UPGRADE + b"Content-Length: 2\r\n\r\n{}", 400, "invalid_handshake"),
         (UPGRADE + b"Sec-WebSocket-Key: ?\r\nSec-WebSocket-Version: 13\r\n\r\n", 400, "invalid_handshake"),
         (UPGRADE.replace(b"/v1/responses", b"/nowhere") + b"\r\n", 400, "invalid_handshake"),
     ],
