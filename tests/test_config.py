@@ -102,6 +102,12 @@ def test_what_goes_into_headers_must_fit_there(name: str, text: str, fault: str)
     assert fault in line
 
 
+def test_strict_mode_and_a_dialect_with_events_of_its_own_exclude_each_other() -> None:
+    [line] = problems({"strict": "true", "dialect": "vllm-extended"})
+    assert line.startswith("--strict: ")
+    assert load({"strict": "true"}, {}).settings.strict
+
+
 def test_every_origin_and_credentials_exclude_each_other() -> None:
     [line] = problems({"cors_origins": "*", "cors_credentials": "true"})
     assert line.startswith("--cors-credentials: ")

@@ -37,6 +37,8 @@ def _headers(settings: Settings) -> Iterator[tuple[str, str]]:
             yield "cors_origins", f"'{origin}' is no origin, such as https://app.example.com, nor *"
     if settings.cors_credentials and "*" in settings.cors_origins:
         yield "cors_credentials", "browsers refuse it together with the origin *: name the origins"
+    if settings.strict and settings.dialect == "vllm-extended":
+        yield "strict", "refuses what is not OpenAI's, and the dialect vllm-extended sends it"
 
 
 def is_loopback(host: str) -> bool:
