@@ -72,7 +72,7 @@ def test_an_example_runs_as_it_is(name: str, model: str, server: Meeting, tmp_pa
 
 def test_every_example_is_run() -> None:
     folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
-    assert folders == {*IN_NODE, *IN_PYTHON, "codex", "opencode"}
+    assert folders == {*IN_NODE, *IN_PYTHON, "codex", "opencode", "openai-python"}
 
 
 def questions(printed: dict[str, str]) -> list[str]:

@@ -95,7 +95,7 @@ def test_a_message_in_fragments_is_whole(socket: ClientConnection) -> None:
 def test_pings_whose_answers_nobody_reads_cost_no_memory() -> None:
     with serve() as live:
         with upgraded(live) as connection:
-            connection.settimeout(1)
+            connection.settimeout(WAIT_S)
             before, pings = forget_peak(), masked(0x89, b"p" * 120) * 10_000
             for _ in range(20):
                 connection.sendall(pings)
