@@ -1,6 +1,7 @@
 """One HTTP request and its answer, as handlers see them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -9,7 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 from antiphon.errors import AntiphonError, InvalidRequest, PayloadTooLarge
 from antiphon.server.arrival import Arrival
 from antiphon.server.cors import Header
-from antiphon.server.direct import direct_write
+from antiphon.server.direct import direct_write, in_one_write
 from antiphon.server.error_answers import envelope, retry_headers
 from antiphon.server.media_types import check_body_form
 from antiphon.server.request_record import RequestRecord
@@ -142,6 +143,10 @@ class Exchange:
         """What writes a piece of the body without a task, if the server lets us: False means `write` has to do it."""
         return direct_write(self._send)
 
+    def in_one_write(self) -> AbstractContextManager[None]:
+        """Have what is sent meanwhile leave together, if the server lets us."""
+        return in_one_write(self._send)
+
     async def write(self, body: bytes, *, more: bool) -> None:
         message: Message = {"type": "http.response.body", "body": body, "more_body": more}
         await self._send(message)
@@ -157,8 +162,9 @@ class Exchange:
     ) -> None:
         """Send a whole answer, JSON unless said otherwise."""
         length = (b"content-length", b"%d" % len(body))
-        await self.begin(status, content_type, [length, *headers])
-        await self.write(b"" if self.is_head else body, more=False)
+        with self.in_one_write():
+            await self.begin(status, content_type, [length, *headers])
+            await self.write(b"" if self.is_head else body, more=False)
 
     async def answer_empty(self, headers: Sequence[Header] = ()) -> None:
         """Send an answer that is all headers."""

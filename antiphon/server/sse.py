@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from antiphon.core.encode import payload_type
 from antiphon.server.exchange import ClientGone, Exchange
-from antiphon.service.log import LogReader, Reader
+from antiphon.service.log import LogReader
 from antiphon.service.responses import Following
 
 CONTENT_TYPE = b"text/event-stream; charset=utf-8"
@@ -40,31 +40,62 @@ async def stream_log(exchange: Exchange, following: Following, *, done_marker: b
         await exchange.write(b"", more=False)
         return
     reader = following.reader
-    heartbeat = HEARTBEATS[following.dialect.heartbeat]
     gone = asyncio.ensure_future(exchange.wait_for_disconnect())
     gone.add_done_callback(lambda _: reader.leave())
     sending = SendDeadline()
     try:
-        await exchange.begin(200, CONTENT_TYPE, HEADERS)
-        await _send_events(exchange, reader, heartbeat, sending)
-        if gone.done() and not following.is_over:
-            raise ClientGone
-        await exchange.write(b"data: [DONE]\n\n" if done_marker else b"", more=False)
+        await _Stream(exchange, following, done_marker, sending, gone).send()
     finally:
         sending.stop()
         gone.cancel()
         following.leave()
 
 
-async def _send_events(
-    exchange: Exchange, reader: Reader, heartbeat: Callable[[int], bytes], sending: "SendDeadline"
-) -> None:
-    if isinstance(reader, LogReader):
-        reader.eager = _eagerly(exchange.direct_write)
-    while (payloads := await reader.read()) is not None:
-        sending.begin()
-        await exchange.write(_frames(payloads) or heartbeat(reader.position - 1), more=True)
-        sending.end()
+class _Stream:
+    """The answer to one reader. Headers leave with the first events, and the end with the last."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        following: Following,
+        done_marker: bool,
+        sending: "SendDeadline",
+        gone: "asyncio.Future[None]",
+    ) -> None:
+        self._exchange = exchange
+        self._following = following
+        self._reader = following.reader
+        self._heartbeat = HEARTBEATS[following.dialect.heartbeat]
+        self._end = b"data: [DONE]\n\n" if done_marker else b""
+        self._sending = sending
+        self._gone = gone
+
+    async def send(self) -> None:
+        """Send it all. Raises: ClientGone."""
+        exchange = self._exchange
+        with exchange.in_one_write():
+            await exchange.begin(200, CONTENT_TYPE, HEADERS)
+            more = not self._following.has_news or await self._send_news()
+        if isinstance(self._reader, LogReader):
+            self._reader.eager = _eagerly(exchange.direct_write)
+        while more:
+            more = await self._send_news()
+
+    async def _send_news(self) -> bool:
+        """Send what is new once there is something. False: that was the last of it."""
+        payloads = await self._reader.read()
+        is_over = self._following.is_over
+        if payloads is None and self._gone.done() and not is_over:
+            raise ClientGone
+        if payloads is None:
+            await self._exchange.write(self._end, more=False)
+            return False
+        is_last = is_over and bool(payloads)
+        body = _frames(payloads) or self._heartbeat(self._reader.position - 1)
+        self._sending.begin()
+        await self._exchange.write(body + self._end if is_last else body, more=not is_last)
+        self._sending.end()
+        return not is_last
 
 
 def _eagerly(write: Callable[[bytes], bool] | None) -> Callable[[Sequence[bytes]], bool] | None:

@@ -67,6 +67,11 @@ class RunLog:
         for reader in self._readers:
             reader.wake()
 
+    def end(self, payloads: Sequence[bytes]) -> None:
+        """Add the last payloads and close: a reader gets both at once, and can say both at once."""
+        self.payloads += payloads
+        self.close()
+
     def trim(self, stored: int) -> None:
         """Forget payloads with numbers below `stored`, but for a tail. They must be in the store."""
         kept, size = len(self.payloads), 0

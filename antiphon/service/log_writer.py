@@ -80,8 +80,7 @@ class LogWriter:
     def release(self, payloads: Sequence[bytes]) -> None:
         """End the log with `payloads`; readers get all that was held back."""
         held = self._unwritten if self._commit_first else ()
-        self._log.append([*held, *payloads])
-        self._log.close()
+        self._log.end([*held, *payloads])
 
     def _is_due(self) -> bool:
         if self._ending:

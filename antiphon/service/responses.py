@@ -121,6 +121,11 @@ class Following(Struct, frozen=True):
         log = self.run.log if self.run is not None else None
         return log is not None and log.closed and self.reader.position >= log.next_number
 
+    @property
+    def has_news(self) -> bool:
+        """Whether `read` has something to give without waiting, as far as that is known here."""
+        return self.run is not None and self.reader.position < self.run.log.next_number
+
     def leave(self) -> None:
         """Stop following."""
         self.reader.leave()
