@@ -4,7 +4,7 @@ Adapters live in `engines/` and `stores/`, see this module and what lies below i
 Every port has a contract test-suite in `tests/contracts/` that each of its adapters passes.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -603,8 +603,8 @@ class ResponseStore(Protocol):
 
     async def close(self) -> None: ...
 
-    async def begin(self, beginning: Beginning) -> Lease:
-        """Write a new run with its input items, durable when this returns.
+    def begin(self, beginning: Beginning) -> Awaitable[Lease]:
+        """Write a new run with its input items, durable when that is done.
 
         Raises: PreviousResponseNotFound, ConversationNotFound; ConversationLocked when another run has the conversation
         to itself, or the conversation goes on behind the place by now.

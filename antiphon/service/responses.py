@@ -196,6 +196,7 @@ class Responses:
         self._grammar_watch = GrammarWatch(grammars, self.figures)
         self._upkeep = Upkeep(self)
         self._claimed: list[AbandonedRun] = []
+        self._unseen: set[asyncio.Future[None]] = set()
         self.is_draining = False
         self._refuses = False
 
@@ -304,12 +305,7 @@ class Responses:
             meter = await self.metering.begin(caller, work, body)
             try:
                 generation = await self._first_generation(work, generate=generate)
-                launching = asyncio.ensure_future(self._launch(work, tenant, origin, body, generation, meter))
-                try:
-                    run = await asyncio.shield(launching)
-                except asyncio.CancelledError:  # its row may be written already, and its conversation must be let go
-                    launching.add_done_callback(_cancel_launched)
-                    raise
+                run = await self._launch(work, tenant, origin, body, generation, meter)
             except BaseException:
                 await meter.cancel()
                 raise
@@ -336,21 +332,29 @@ class Responses:
         generation: Generation | None,
         meter: Meter,
     ) -> Run:
-        hold: ConversationHold | None = None
+        def start(held: Lease | ConversationHold | None) -> Run:
+            run = self._open_run(work, tenant, held if isinstance(held, Lease) else None, generation)
+            run.hold = held if isinstance(held, ConversationHold) else None
+            run.meter = meter
+            task = run.start()
+            task.add_done_callback(lambda _: self._grammar_watch.look_at(run.response, work.toolbox))
+            self.sessions.add(tenant, run, task)
+            return run
+
+        reserving: asyncio.Future[Lease] | asyncio.Future[ConversationHold] | None = None
         try:
-            lease = await self._begin(work, tenant, origin, body)
-            if lease is None and origin.place is not None:
-                hold = await self._store.conversations.hold(tenant, origin.place)
+            reserving = self._reserve(work, tenant, origin, body)
+            return start(await asyncio.shield(reserving) if reserving is not None else None)
+        except asyncio.CancelledError:
+            if reserving is not None:
+                ending = asyncio.ensure_future(_end_unseen(reserving, start, generation))
+                self._unseen.add(ending)
+                ending.add_done_callback(self._unseen.discard)
+            raise
         except BaseException:
             if generation is not None:
                 await generation.close()
             raise
-        run = self._open_run(work, tenant, lease, generation)
-        run.hold, run.meter = hold, meter
-        task = run.start()
-        task.add_done_callback(lambda _: self._grammar_watch.look_at(run.response, work.toolbox))
-        self.sessions.add(tenant, run, task)
-        return run
 
     async def _first_generation(self, work: Work, *, generate: bool) -> Generation | None:
         """Checked and rendered now, so that a bad request fails before its first byte.
@@ -361,29 +365,34 @@ class Responses:
             return NoGeneration()
         return None if work.request.background else await work.prepare(self._engine)
 
-    async def _begin(self, work: Work, tenant: str, origin: Origin, body: bytes | None) -> Lease | None:
-        """Write the run's row; None: nothing of this run is stored."""
+    def _reserve(
+        self, work: Work, tenant: str, origin: Origin, body: bytes | None
+    ) -> "asyncio.Future[Lease] | asyncio.Future[ConversationHold] | None":
+        """Write the run's row; where nothing of this run is stored, have its conversation, if any, to itself."""
         base = work.base
         if not (base.store or base.background):
-            return None
+            place = origin.place
+            return None if place is None else asyncio.ensure_future(self._store.conversations.hold(tenant, place))
         now = self._clock()
         retention = self.options.retention_s if base.store else POLLING_RETENTION_S
         # What was only remembered is no stored parent: the new response then stores the whole history as its input.
         items = conversation.assemble(origin.turns, work.own) if origin.is_remembered else work.own
-        return await self._store.begin(
-            Beginning(
-                tenant=tenant,
-                id=base.id,
-                previous_response_id=None if origin.is_remembered else base.previous_response_id,
-                status="queued" if base.background else "in_progress",
-                background=base.background,
-                created_at=now,
-                expires_at=None if retention is None else now + retention,
-                head=head_of(base),
-                input=stored_items(items),
-                request=pinned(body, work.request.prompt) if base.background and body else None,
-                dialect=work.dialect.name,
-                conversation=origin.place,
+        return asyncio.ensure_future(
+            self._store.begin(
+                Beginning(
+                    tenant=tenant,
+                    id=base.id,
+                    previous_response_id=None if origin.is_remembered else base.previous_response_id,
+                    status="queued" if base.background else "in_progress",
+                    background=base.background,
+                    created_at=now,
+                    expires_at=None if retention is None else now + retention,
+                    head=head_of(base),
+                    input=stored_items(items),
+                    request=pinned(body, work.request.prompt) if base.background and body else None,
+                    dialect=work.dialect.name,
+                    conversation=origin.place,
+                )
             )
         )
 
@@ -642,10 +651,19 @@ async def _wait_for(runs: Iterable[Run], at_most_s: float) -> None:
         await asyncio.wait(waits, timeout=max(0.0, at_most_s))
 
 
-def _cancel_launched(launching: "asyncio.Future[Run]") -> None:
-    """End a run that nobody waits for any more, if it came to be."""
-    if not launching.cancelled() and launching.exception() is None:
-        launching.result().cancel()
+async def _end_unseen(
+    reserving: "asyncio.Future[Lease] | asyncio.Future[ConversationHold]",
+    start: Callable[[Lease | ConversationHold], Run],
+    generation: Generation | None,
+) -> None:
+    """End a run that nobody waits for any more: its row may be written, and its conversation must be let go."""
+    try:
+        run = start(await reserving)
+    except AntiphonError:
+        if generation is not None:
+            await generation.close()
+    else:
+        run.cancel()
 
 
 def _unknown(response_id: str) -> NotFound:

@@ -76,8 +76,8 @@ class SqlStore:
         await readers.close()
         await asyncio.to_thread(self._owner.release)
 
-    async def begin(self, beginning: Beginning) -> Lease:
-        return await self._writer.run(partial(runs.begin_run, beginning=beginning, owner=self._owner.id))
+    def begin(self, beginning: Beginning) -> "asyncio.Future[Lease]":
+        return self._writer.run(partial(runs.begin_run, beginning=beginning, owner=self._owner.id))
 
     async def finish(self, lease: Lease, ending: Ending) -> bool:
         row = runs.segment_row(ending.segment)

@@ -78,13 +78,15 @@ class Workers:
         for thread in self._threads:
             thread.start()
 
-    async def run(self, act: Callable[[sqlite3.Connection], T], prepare: Callable[[], None] | None = None) -> T:
-        """Have a job done. It is done even when the waiting task is cancelled."""
+    def run(
+        self, act: Callable[[sqlite3.Connection], T], prepare: Callable[[], None] | None = None
+    ) -> "asyncio.Future[T]":
+        """Have a job done, from now on. It is done even when nobody waits for it any more. Raises: StoreUnavailable."""
         if self._closed:
             raise StoreUnavailable("The store is closed.")
         future: asyncio.Future[T] = self._loop.create_future()
         self._queue.put(Job(act, prepare, future))
-        return await future
+        return future
 
     async def close(self) -> None:
         """Finish what is queued, then end the threads and their connections."""
