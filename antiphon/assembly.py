@@ -7,10 +7,14 @@ import signal
 import ssl
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
+from socket import socket
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 from antiphon import installation
 from antiphon.banner import banner, other_ways, way_of
@@ -33,6 +37,7 @@ from antiphon.server.azure import AzureOptions
 from antiphon.server.cors import CorsOptions
 from antiphon.server.oidc_options import OidcOptions
 from antiphon.server.reply_headers import HeaderOptions
+from antiphon.server.worker_metrics import WorkerMetrics
 from antiphon.service.cache_salt import Salter
 from antiphon.service.caller import ANYBODY
 from antiphon.service.options import Options
@@ -53,14 +58,26 @@ GRAMMAR_TIMEOUT_S = 5.0
 """How long reading a grammar, or holding a call against it, may take."""
 
 
-def run(settings: Settings, load: Callable[[], Settings] | None = None) -> None:
+class Among(Struct, frozen=True):
+    """What a worker process gets instead of a port of its own. `say` is told the banner once it is ready.
+
+    `folder` holds the figures of all workers, this one is at place `index`.
+    """
+
+    listening: socket
+    folder: Path
+    index: int
+    say: Callable[[str], None]
+
+
+def run(settings: Settings, load: Callable[[], Settings] | None = None, among: Among | None = None) -> None:
     """Serve in this thread until SIGINT or SIGTERM; SIGHUP takes over what `load` reads then. Raises: SetupError."""
     start_logging(settings)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(serve(settings, load or (lambda: settings)))
+        runner.run(serve(settings, load or (lambda: settings), among))
 
 
-async def serve(settings: Settings, load: Callable[[], Settings]) -> None:
+async def serve(settings: Settings, load: Callable[[], Settings], among: Among | None = None) -> None:
     """Serve until told to stop: the port first, then store and engine, then connections and the banner."""
     engine = build_engine(settings)
     tracer = build_tracer(settings)
@@ -68,21 +85,28 @@ async def serve(settings: Settings, load: Callable[[], Settings]) -> None:
     app = App(service, server_options(settings), tracer)
     tls = server_context(settings)
     reloader = Reloader(settings, load, _parts(service, engine, tls), app.metrics.count_reload)
-    with bind(settings.host, settings.port) as listening:
+    figures = WorkerMetrics(app.metrics, among.folder, among.index) if among is not None else None
+    say = among.say if among is not None else partial(print, flush=True)
+    with ExitStack() as stack:
+        listening = among.listening if among is not None else stack.enter_context(bind(settings.host, settings.port))
         here = origin(listening, "https" if tls else "http")
         try:
             await _start(app)
+            if figures is not None:
+                await figures.start()
             await listen(
                 app,
                 listening,
                 settings,
                 tls=tls,
-                ready=lambda: _announce(settings, here, service, asks=app.keys.asks),
+                ready=lambda: _announce(settings, here, service, say, asks=app.keys.asks),
                 drain=lambda number: _drain(service, settings, number),
                 reload=reloader.reload,
             )
         finally:
             await app.close()
+            if figures is not None:
+                await figures.close()
             if tracer is not None:
                 await asyncio.to_thread(tracer.close)
 
@@ -200,14 +224,23 @@ def _limits(table: LimitTable) -> ScopedLimits:
 
 def build_sealer(settings: Settings) -> Sealer:
     """What seals reasoning: with the configured keys, else with one that is kept in the data directory."""
-    keys = settings.reasoning_encryption_keys or (kept_key(settings.data_dir / "keys" / "reasoning.key"),)
+    keys = settings.reasoning_encryption_keys or (_kept_key(settings, "reasoning.key"),)
     return Sealer(keys)
 
 
 def build_salter(settings: Settings) -> Salter:
     """What keeps the prompts of tenants apart in an engine's cache, by a secret of its own."""
-    secret = "" if settings.cache_salt == "off" else kept_key(settings.data_dir / "keys" / "cache.key")
+    secret = "" if settings.cache_salt == "off" else _kept_key(settings, "cache.key")
     return Salter(secret, settings.cache_salt)
+
+
+def _kept_key(settings: Settings, name: str) -> str:
+    """Raises: SetupError where nothing can be kept."""
+    try:
+        return kept_key(settings.data_dir / "keys" / name)
+    except OSError as error:
+        problem = f"{settings.data_dir} cannot be used: {error.strerror}; choose another with --data-dir"
+        raise SetupError(problem) from error
 
 
 def server_options(settings: Settings) -> ServerOptions:
@@ -327,10 +360,10 @@ def _data_dir_flag(settings: Settings) -> str:
     return "" if settings.data_dir == Settings().data_dir else f" --data-dir {shlex.quote(str(settings.data_dir))}"
 
 
-def _announce(settings: Settings, here: str, service: Responses, *, asks: bool) -> None:
+def _announce(settings: Settings, here: str, service: Responses, say: Callable[[str], None], *, asks: bool) -> None:
     gc.collect()
     gc.freeze()  # what was made to start stays: full collections need not look at it again
     builtin = settings.engine == "embedded" and settings.model_file is None
     limits = installation.BUILTIN_MODEL_LIMITS if builtin else None
     models = [model.id for model in service.catalog.models(ANYBODY)]
-    print(banner(settings, here, models, limits, asks=asks), flush=True)
+    say(banner(settings, here, models, limits, asks=asks))

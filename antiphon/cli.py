@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0, 1 for a failure, 2 for a wrong call or configuration."""
     given = sys.argv[1:] if argv is None else argv
     arguments = argparse.Namespace(run=_vllm, rest=given[1:]) if given[:1] == ["vllm"] else _parser().parse_args(given)
+    arguments.given = given
     try:
         code: int = arguments.run(arguments)
         return code
@@ -63,6 +64,10 @@ def serve(arguments: argparse.Namespace) -> int:
     """Serve until told to stop."""
     loaded = _load(arguments)
     _check_access(loaded)
+    if loaded.settings.workers > 1:
+        from antiphon.supervisor import supervise  # not on Windows, which has no such signals
+
+        return supervise(loaded.settings, arguments.given[1:], _say)
     assembly.run(loaded.settings, lambda: _load(arguments).settings)
     return 0
 

@@ -26,6 +26,39 @@ _TCP_OPTIONS = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_
 
 def bind(host: str, port: int) -> socket.socket:
     """A socket bound to the address, not yet accepting. Raises: SetupError that names the flag to change."""
+    return _bind(host, port, shared=False)
+
+
+def bind_for_workers(host: str, port: int, count: int) -> list[socket.socket]:
+    """Sockets on one port, already listening: as many as there are workers where the kernel balances, else one.
+
+    Raises: SetupError that names the flag to change.
+    """
+    with bind(host, port) as alone:  # fails where somebody listens who would let us share the port
+        _listen(alone, host, port)
+        port = alone.getsockname()[1]
+    # Only Linux spreads connections among sockets that share a port.
+    balanced = sys.platform == "linux"
+    sockets: list[socket.socket] = []
+    try:
+        for _ in range(count if balanced else 1):
+            sockets.append(_bind(host, port, shared=balanced))
+            _listen(sockets[-1], host, port)
+    except SetupError:
+        for each in sockets:
+            each.close()
+        raise
+    return sockets
+
+
+def _listen(bound: socket.socket, host: str, port: int) -> None:
+    try:
+        bound.listen(_BACKLOG)
+    except OSError as error:
+        raise SetupError(_bind_problem(error, host, port)) from None
+
+
+def _bind(host: str, port: int, *, shared: bool) -> socket.socket:
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror:
@@ -35,6 +68,8 @@ def bind(host: str, port: int) -> socket.socket:
     listening = socket.socket(family, kind, protocol)
     try:
         _set_options(listening)
+        if shared:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listening.bind(address)
     except OSError as error:
         listening.close()

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import sys
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -20,9 +21,22 @@ def broken_rules(settings: Settings) -> Iterator[tuple[str, str]]:
     elif settings.model_file is not None and not settings.model_file.is_file():
         yield "model_file", f"there is no file {settings.model_file}"
     yield from _headers(settings)
+    yield from _workers(settings)
     for name in ("tls_key", "tls_client_ca"):
         if getattr(settings, name) is not None and settings.tls_certificate is None:
             yield name, "needs tls_certificate"
+
+
+def _workers(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What several processes cannot share."""
+    if settings.workers == 1:
+        return
+    if settings.engine == "embedded":
+        yield "workers", "each of them would load the model: the embedded engine takes one worker (see parallel)"
+    if settings.store != "sqlite":
+        yield "workers", f"they share what the store keeps, so they need the store sqlite, not {settings.store}"
+    if sys.platform == "win32":
+        yield "workers", "there can be only one on Windows"
 
 
 def _headers(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -235,6 +235,17 @@ class Settings(Struct, frozen=True, kw_only=True):
         float, Note(UPSTREAM, "Seconds to wait for each further token.", "S", minimum=1)
     ] = 120.0
 
+    workers: Annotated[
+        int,
+        Note(
+            LISTENER,
+            "Processes that serve the port together, one for each core to use. They share what the store keeps; "
+            "`engine_*`, `background_*` and `max_*` hold for each of them.",
+            "N",
+            minimum=1,
+            maximum=256,
+        ),
+    ] = 1
     azure: Annotated[
         bool, Note(LISTENER, "Serve Azure's paths under `/openai` beside OpenAI's under `/v1`.", "BOOL")
     ] = True

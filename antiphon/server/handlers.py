@@ -152,7 +152,7 @@ class Handlers:
         await exchange.answer_json(Health())
 
     async def metrics(self, exchange: Exchange) -> None:
-        await exchange.answer(200, self._recorder.metrics.render(), content_type=CONTENT_TYPE)
+        await exchange.answer(200, self._recorder.metrics.show(), content_type=CONTENT_TYPE)
 
     async def openapi(self, exchange: Exchange) -> None:
         await exchange.answer(200, self._document)

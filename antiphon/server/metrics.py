@@ -5,7 +5,7 @@ client wrote: routes are templates, methods those of HTTP.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -32,6 +32,7 @@ class Metrics:
         self._service = service
         self.sockets_open = 0
         self.reloads: Counter[str] = Counter()
+        self.show: Callable[[], bytes] = self.render
         self._requests: Counter[tuple[str, str, str]] = Counter()
         self._request_s = Distributions(DURATION_BOUNDS_S)
         self._upgrades: Counter[str] = Counter()
