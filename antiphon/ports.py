@@ -650,8 +650,13 @@ class ResponseStore(Protocol):
         """Append events to a run's log. False: the lease was lost, nothing written."""
         ...
 
-    async def read_log(self, tenant: str, response_id: str, after: int) -> Sequence[Segment] | None:
-        """The stored segments that hold events with numbers above `after`, in order; None: the response is unknown."""
+    async def read_log(
+        self, tenant: str, response_id: str, after: int, *, max_bytes: int | None = None
+    ) -> Sequence[Segment] | None:
+        """The stored segments that hold events with numbers above `after`, in order; None: the response is unknown.
+
+        With `max_bytes` only the first of them, up to the one that reaches so many bytes of events.
+        """
         ...
 
     async def expect_outputs(self, lease: Lease, call_ids: Sequence[str]) -> bool:

@@ -64,7 +64,7 @@ from antiphon.service.run import Run, Surroundings
 from antiphon.service.run_states import ENDED
 from antiphon.service.sealing import Sealer
 from antiphon.service.sessions import Sessions
-from antiphon.service.stored_log import UNFINISHED, StoredLogReader, payloads_from
+from antiphon.service.stored_log import READ_BYTES, UNFINISHED, StoredLogReader, payloads_from
 from antiphon.service.tool_outputs import Deliverable, call_outputs, check_delivery, continuation
 from antiphon.service.turns import Turns
 from antiphon.service.upkeep import Upkeep
@@ -413,7 +413,8 @@ class Responses:
         )
 
         async def read_back(number: int) -> Sequence[bytes]:
-            return payloads_from(await self._store.read_log(tenant, base.id, number - 1) or (), number)
+            segments = await self._store.read_log(tenant, base.id, number - 1, max_bytes=READ_BYTES)
+            return payloads_from(segments or (), number)
 
         mailbox: Mailbox = StoredMailbox(self._store, tenant, base.id, lease) if lease else MemoryMailbox()
         log = RunLog(read_back, first=first)
@@ -541,7 +542,7 @@ class Responses:
             if after >= run.log.next_number:
                 raise _beyond_the_end(after)
             return Following.live(run, after, self.options.heartbeat_s)
-        segments = await self._store.read_log(tenant, response_id, after - 1) if after >= 0 else ()
+        segments = await self._store.read_log(tenant, response_id, after - 1, max_bytes=1) if after >= 0 else ()
         stored = await self._store.get(tenant, response_id)
         if segments is None or stored is None:
             raise _unknown(response_id)

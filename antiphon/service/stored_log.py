@@ -9,6 +9,9 @@ from antiphon.ports import ResponseStore, Segment
 from antiphon.service.log import Silence
 
 UNFINISHED = ("queued", "in_progress")
+READ_BYTES = 256 * 1024
+"""How much is read back from the store at a time, whole segments apart."""
+
 POLL_S = 0.2
 """How often the log of a run in another process is looked at."""
 
@@ -31,6 +34,7 @@ class StoredLogReader:
         self._response_id = response_id
         self._position = after + 1
         self._left = asyncio.Event()
+        self._ended = False
         self._silence = Silence(heartbeat_s, lambda: None)
 
     @property
@@ -41,13 +45,13 @@ class StoredLogReader:
     async def read(self) -> Sequence[bytes] | None:
         """What is stored and not read yet, waiting for more. Empty: a heartbeat is due. None: the log is over."""
         while not self._left.is_set():
-            ended = await self._has_ended()  # asked first: what is stored after it is the end
+            self._ended = self._ended or await self._has_ended()  # asked first: what is stored after it is the end
             payloads = await self._unread()
             if payloads:
                 self._position += len(payloads)
                 self._silence.broken()
                 return payloads
-            if ended:
+            if self._ended:
                 break
             if self._silence.is_due():
                 return ()
@@ -63,7 +67,7 @@ class StoredLogReader:
         return stored is None or stored.status not in UNFINISHED
 
     async def _unread(self) -> list[bytes]:
-        segments = await self._store.read_log(self._tenant, self._response_id, self._position - 1)
+        segments = await self._store.read_log(self._tenant, self._response_id, self._position - 1, max_bytes=READ_BYTES)
         if segments is None:
             raise NotFound(f"Response with id '{self._response_id}' not found.", param="response_id")
         return payloads_from(segments, self._position)

@@ -24,6 +24,7 @@ from antiphon.ports import (
 )
 from antiphon.stores.excess import Excess, excess
 from antiphon.stores.keys import MemoryKeys
+from antiphon.stores.log_part import take_segments
 from antiphon.stores.memory_conversations import MemoryConversations, Room
 from antiphon.stores.memory_prompts import MemoryPrompts
 from antiphon.stores.memory_rates import MemoryRates
@@ -188,11 +189,14 @@ class MemoryStore:
         self._log(run, segment)
         return True
 
-    async def read_log(self, tenant: str, response_id: str, after: int) -> Sequence[Segment] | None:
+    async def read_log(
+        self, tenant: str, response_id: str, after: int, *, max_bytes: int | None = None
+    ) -> Sequence[Segment] | None:
         run = self._find(tenant, response_id)
         if run is None:
             return None
-        return tuple(segment for segment in run.segments if segment.first + len(segment.payloads) - 1 > after)
+        behind = (segment for segment in run.segments if segment.first + len(segment.payloads) - 1 > after)
+        return take_segments(behind, max_bytes)
 
     async def expect_outputs(self, lease: Lease, call_ids: Sequence[str]) -> bool:
         run = self._leased(lease)

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from antiphon.ports import ItemPage, Segment, Status, StoredResponse, Turn
+from antiphon.stores.log_part import take_segments
 from antiphon.stores.paging import unknown_after
 from antiphon.stores.runs import unpack
 from antiphon.stores.sql_files import load_statements
@@ -73,13 +74,13 @@ def read_items(connection: sqlite3.Connection, tenant: str, item_ids: Sequence[s
 
 
 def read_segments(
-    connection: sqlite3.Connection, tenant: str, response_id: str, after: int
+    connection: sqlite3.Connection, tenant: str, response_id: str, after: int, max_bytes: int | None
 ) -> Sequence[Segment] | None:
     row = connection.execute(_RUNS_SQL["find"], {"tenant": tenant, "id": response_id}).fetchone()
     if row is None:
         return None
     rows = connection.execute(_SQL["log"], {"key": row[0], "after": after})
-    return tuple(Segment(first, unpack(payloads)) for first, payloads in rows)
+    return take_segments((Segment(first, unpack(payloads)) for first, payloads in rows), max_bytes)
 
 
 def _turn(rows: list[_ChainRow]) -> Turn:

@@ -117,9 +117,11 @@ class SqlStore:
         row = runs.segment_row(segment)
         return await self._writer.run(partial(runs.append_segment, lease=lease, segment=row), row.pack if row else None)
 
-    async def read_log(self, tenant: str, response_id: str, after: int) -> Sequence[Segment] | None:
+    async def read_log(
+        self, tenant: str, response_id: str, after: int, *, max_bytes: int | None = None
+    ) -> Sequence[Segment] | None:
         return await self._readers.run(
-            partial(reading.read_segments, tenant=tenant, response_id=response_id, after=after)
+            partial(reading.read_segments, tenant=tenant, response_id=response_id, after=after, max_bytes=max_bytes)
         )
 
     async def expect_outputs(self, lease: Lease, call_ids: Sequence[str]) -> bool:

@@ -331,6 +331,18 @@ async def test_a_log_is_read_in_whole_segments_from_the_one_that_goes_beyond_a_n
     assert {after: await store.read_log(TENANT, "r1", after) for after in expected} == expected
 
 
+async def test_a_log_is_read_up_to_the_segment_that_reaches_a_number_of_bytes(store: ResponseStore) -> None:
+    segments = [Segment(2 * number, (b"e0", b"e1")) for number in range(4)]
+    lease = await store.begin(beginning("r1"))
+    for segment in segments:
+        assert await store.append_log(lease, segment)
+    expected = {1: 1, 4: 1, 5: 2, 12: 3, 13: 4, 100: 4}
+    for max_bytes, count in expected.items():
+        assert await store.read_log(TENANT, "r1", -1, max_bytes=max_bytes) == tuple(segments[:count])
+    assert await store.read_log(TENANT, "r1", 3, max_bytes=1) == (segments[2],)
+    assert await store.read_log("other", "r1", -1, max_bytes=1) is None
+
+
 async def test_an_empty_segment_is_not_stored(store: ResponseStore) -> None:
     lease = await store.begin(beginning("r1"))
     assert await store.append_log(lease, Segment(0, ())) is True
