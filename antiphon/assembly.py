@@ -26,7 +26,7 @@ from antiphon.core.request_limits import RequestLimits
 from antiphon.core.tiers import Tiers
 from antiphon.engines.router import EngineRouter
 from antiphon.errors import AntiphonError, SetupError
-from antiphon.listener import bind, listen, new_event_loop, origin
+from antiphon.listener import bind, listen, new_event_loop, origin, raise_file_limit
 from antiphon.logs import set_levels, start_logging
 from antiphon.ports import Engine, Quotas, ResponseStore
 from antiphon.readers.grammars import ChildGrammars
@@ -73,6 +73,7 @@ class Among(Struct, frozen=True):
 def run(settings: Settings, load: Callable[[], Settings] | None = None, among: Among | None = None) -> None:
     """Serve in this thread until SIGINT or SIGTERM; SIGHUP takes over what `load` reads then. Raises: SetupError."""
     start_logging(settings)
+    raise_file_limit()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(serve(settings, load or (lambda: settings), among))
 

@@ -77,6 +77,17 @@ def _bind(host: str, port: int, *, shared: bool) -> socket.socket:
     return listening
 
 
+def raise_file_limit() -> None:
+    """Allow this process as many open files as it may have: a stream is one, and one more to a model server."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # some systems refuse the limit that they name
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def origin(listening: socket.socket, scheme: str = "http") -> str:
     """The URL under which this machine reaches the socket, without a path."""
     host, port = listening.getsockname()[:2]

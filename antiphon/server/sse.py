@@ -112,26 +112,32 @@ def _eagerly(write: Callable[[bytes], bool] | None) -> Callable[[Sequence[bytes]
 class SendDeadline:
     """Cancels the task that made it when one of its sends is blocked for too long: its client has stopped reading.
 
-    One timer looks now and then; nothing is set up per send.
+    While there are sends, a timer looks now and then. Nothing is set up per send, and nothing at all for a silent stream.
     """
 
     def __init__(self) -> None:
         self._task = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
         self._since: float | None = None
-        self._timer = self._loop.call_later(SEND_LOOK_S, self._look)
+        self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
         self._since = self._loop.time()
+        if self._timer is None:
+            self._timer = self._loop.call_later(SEND_LOOK_S, self._look)
 
     def end(self) -> None:
         self._since = None
 
     def stop(self) -> None:
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _look(self) -> None:
-        if self._since is not None and self._loop.time() - self._since > SEND_DEADLINE_S and self._task is not None:
+        self._timer = None
+        if self._since is None:
+            return
+        if self._loop.time() - self._since > SEND_DEADLINE_S and self._task is not None:
             self._task.cancel()
             return
         self._timer = self._loop.call_later(SEND_LOOK_S, self._look)
