@@ -112,7 +112,7 @@ def _eagerly(write: Callable[[bytes], bool] | None) -> Callable[[Sequence[bytes]
 class SendDeadline:
     """Cancels the task that made it when one of its sends is blocked for too long: its client has stopped reading.
 
-    While there are sends, a timer looks now and then. Nothing is set up per send, and nothing at all for a silent stream.
+    While there are sends, a timer looks now and then. Nothing is set up per send, and nothing for a silent stream.
     """
 
     def __init__(self) -> None:
