@@ -13,6 +13,7 @@ from antiphon import (
     access,
     assembly,
     data_command,
+    doctor_command,
     installation,
     keys_command,
     usage_command,
@@ -116,6 +117,14 @@ def usage(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def doctor(arguments: argparse.Namespace) -> int:
+    """Examine a model server and print what was found."""
+    try:
+        return doctor_command.run(arguments, _say)
+    except SetupError as error:
+        return _complain([str(error)], MISUSE)
+
+
 def keys(arguments: argparse.Namespace) -> int:
     """Make, list and revoke API keys."""
     keys_command.run(arguments, _load(arguments).settings, _say)
@@ -188,6 +197,8 @@ def _parser() -> argparse.ArgumentParser:
     keys_command.add_verbs(locking, lambda verb: add_flags(verb, only=["data_dir", "audit_log"]))
     add_coverage_command(add)
     add("vllm", vllm_command.SUMMARY, run=_vllm, rest=())
+    examining = add("doctor", doctor_command.SUMMARY, run=doctor)
+    doctor_command.add_arguments(examining)
     counting = add("usage", "Print who used how many tokens, and what they cost.", run=usage)
     usage_command.add_arguments(counting)
     add_flags(counting, only=["data_dir"])

@@ -19,6 +19,7 @@ TOP = {
     "audit",
     "banner",
     "data_command",
+    "doctor_command",
     "keys_command",
     "usage_command",
     "listener",
@@ -33,7 +34,7 @@ TOP = {
     "vllm_command",
     "vllm_plugin",
 }
-ROOMS = {"server", "service", "engines", "stores", "readers", "web", "tracing"}
+ROOMS = {"server", "service", "engines", "stores", "readers", "web", "tracing", "doctor"}
 ALLOWED = {
     "errors": set(),
     "wire": {"errors"},
@@ -41,6 +42,7 @@ ALLOWED = {
     "ports": {"core", "wire", "errors"},
     "service": BELOW_SERVICE,
     "server": {"service"} | BELOW_SERVICE,
+    "doctor": {"service"} | BELOW_SERVICE,
     "engines": BELOW_SERVICE,
     "stores": BELOW_SERVICE,
     "readers": BELOW_SERVICE,

@@ -93,3 +93,12 @@ PROBES: tuple[tuple[str, str, str], ...] = (
     ("/version", "version", "vllm"),
 )
 """Where the owner tells nothing: a path, a key of the JSON object it answers with, and the server that does so."""
+
+VERSIONS: Mapping[str, tuple[str, str]] = {
+    "vllm": ("/version", "version"),
+    "llama.cpp": ("/props", "build_info"),
+    "sglang": ("/get_server_info", "version"),
+    "ollama": ("/api/version", "version"),
+    "tgi": ("/info", "version"),
+}
+"""Where a server tells its version: a path, and a key of the JSON object there."""

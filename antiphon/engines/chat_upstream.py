@@ -15,7 +15,7 @@ from antiphon.engines.breaker import Breaker
 from antiphon.engines.chat_chunk import NOT_JSON
 from antiphon.engines.chat_errors import refused
 from antiphon.engines.chat_link import Link
-from antiphon.engines.chat_quirks import BY_OWNER, PROBES, SERVERS, Quirks
+from antiphon.engines.chat_quirks import BY_OWNER, PROBES, SERVERS, VERSIONS, Quirks
 from antiphon.engines.chat_render import render
 from antiphon.engines.http_pool import HttpPool
 from antiphon.engines.http_stream import HttpConnection
@@ -81,6 +81,7 @@ class Upstream:
         tls = (link.tls or ssl.create_default_context()) if address.tls else None
         self.address = address
         self.models: tuple[Model, ...] = ()
+        self.problem: str | None = None  # why they could not be learned the last time
         self.load = self.requests = self.failures = self.retries = 0
         self.breaker = Breaker()
         self.is_healthy = True
@@ -133,13 +134,32 @@ class Upstream:
             async with asyncio.timeout(self._learn_timeout_s):
                 cards = await self._list()
         except (TimeoutError, EngineError, *NOT_JSON) as error:
-            known = isinstance(error, EngineError)
-            logger.warning("%s does not list its models: %s", self.address.url, error if known else "no usable answer")
+            self.problem = error.message if isinstance(error, EngineError) else "no usable answer"
+            logger.warning("%s does not list its models: %s", self.address.url, self.problem)
             return
+        self.problem = None
         if self._server is None and cards:
             self._server = BY_OWNER.get(cards[0].owned_by.lower()) or await self._recognise()
         self.quirks = self._link.applied_to(SERVERS[self._server or "generic"])
         self.models = tuple(_model(card, self.quirks, self._server) for card in cards)
+
+    @property
+    def server(self) -> str | None:
+        """What kind of server it is, a key of `SERVERS`; None as long as that is not known."""
+        return self._server
+
+    async def version(self) -> str | None:
+        """The version that it tells, if it does."""
+        path, key = VERSIONS.get(self._server or "", ("", ""))
+        if not path:
+            return None
+        try:
+            async with asyncio.timeout(self._learn_timeout_s):
+                found = msgspec.json.decode(await self._get(self.address.root + path))
+        except (TimeoutError, EngineError, *NOT_JSON):
+            return None
+        version = found.get(key) if isinstance(found, dict) else None
+        return version if isinstance(version, str) else None
 
     async def _list(self) -> "list[_Card]":
         return msgspec.json.decode(await self._get(f"{self.address.prefix}/models"), type=_List).data
