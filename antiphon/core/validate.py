@@ -23,7 +23,7 @@ from antiphon.wire.items import (
     Message,
     ToolSearchOutput,
 )
-from antiphon.wire.request import CreateResponse, TextFormatJsonSchema
+from antiphon.wire.request import CreateResponse, Extras, TextFormatJsonSchema
 
 INCLUDABLE = frozenset(
     {
@@ -49,6 +49,8 @@ EXTRA_BOUNDS: Mapping[str, tuple[float | None, float | None]] = {
     "presence_penalty": (-2, 2),
     "frequency_penalty": (-2, 2),
     "min_p": (0, 1),
+    "top_k": (-1, None),
+    "seed": (-(2**63), 2**63 - 1),
 }
 MAX_LENGTHS: Mapping[str, int] = {
     "safety_identifier": 128,
@@ -71,6 +73,7 @@ def check(request: CreateResponse) -> None:
         _check_bounds(name, getattr(request, name), *bounds)
     for name, bounds in EXTRA_BOUNDS.items():
         _check_bounds(name, getattr(request.extras, name), *bounds)
+    _check_sampling(request.extras)
     for name, most in MAX_LENGTHS.items():
         _check_length(name, getattr(request, name), most)
     if request.conversation is not None:
@@ -122,6 +125,14 @@ def _check_bounds(name: str, value: float | None, low: float | None, high: float
             param=name,
             code=f"{kind}_above_max_value",
         )
+
+
+def _check_sampling(extras: Extras) -> None:
+    """What bounds cannot say."""
+    if extras.repetition_penalty is not None and not extras.repetition_penalty > 0:
+        raise InvalidRequest("Invalid 'repetition_penalty': it must be greater than 0.", param="repetition_penalty")
+    if "" in ((extras.stop,) if isinstance(extras.stop, str) else extras.stop or ()):
+        raise InvalidRequest("Invalid 'stop': a string is empty.", param="stop")
 
 
 def _check_length(name: str, value: str | None, most: int) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from antiphon.core.chat import ChatRequest
 from antiphon.engines.chat_chunk import NOT_JSON
 from antiphon.errors import (
     AntiphonError,
@@ -43,9 +44,16 @@ _PARAMS = {
     "response_format": "text.format",
     "reasoning_effort": "reasoning.effort",
     **{
-        name: name for name in ("temperature", "top_p", "top_logprobs", "tools", "tool_choice", "model", "stop", "seed")
+        name: name
+        for name in (
+            "temperature top_p top_k min_p top_logprobs presence_penalty frequency_penalty repetition_penalty seed "
+            "stop tools tool_choice model chat_template_kwargs"
+        ).split()
     },
 }
+_NO_MEDIUM = re.compile(r"failed to load (?:image|audio|video)", re.IGNORECASE)
+_OF_A_GRAMMAR = re.compile(r"grammar|schema|regex|structur", re.IGNORECASE)
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+", re.IGNORECASE)
 
 
 class EngineBusy(EngineUnavailable):
@@ -101,6 +109,15 @@ def reported(content: object) -> AntiphonError:
     return EngineError(f"The engine reported an error{_kind(error)}.")
 
 
+def name_grammar(error: AntiphonError, chat: ChatRequest) -> None:
+    """Name the parameter of a refused schema or grammar, which servers leave open: they see one grammar for all."""
+    if isinstance(error, InvalidRequest) and error.param is None and _OF_A_GRAMMAR.search(error.message):
+        if chat.output_format.kind != "text":
+            error.param = "text.format"
+        elif chat.tools:
+            error.param = "tools"
+
+
 def _error_in(body: bytes) -> _Body | None:
     """The error object of an answer's body; None where there is none, as when a route does not exist."""
     try:
@@ -133,12 +150,19 @@ def _too_long(error: _Body) -> ContextLengthExceeded | None:
 
 
 def _invalid(error: _Body) -> InvalidRequest:
-    param = _PARAMS.get(error.param) if isinstance(error.param, str) else None
-    return InvalidRequest(_message(error) or "The engine refused the request.", param=param)
+    message = _message(error)
+    return InvalidRequest(message or "The engine refused the request.", param=_param(error.param, message))
+
+
+def _param(named: object, message: str) -> str | None:
+    """The parameter that is meant; it may be named with where it stands: `body.tool_choice.function`."""
+    if isinstance(named, str) and (param := _PARAMS.get(named.removeprefix("body.").partition(".")[0])):
+        return param
+    return "input" if _NO_MEDIUM.match(message) else None
 
 
 def _message(error: _Body) -> str:
-    return error.message.strip()[:MAX_MESSAGE_CHARS] if isinstance(error.message, str) else ""
+    return _ADDRESS.sub("", error.message.strip()[:MAX_MESSAGE_CHARS]) if isinstance(error.message, str) else ""
 
 
 def _figure(pattern: re.Pattern[str], message: str) -> int | None:

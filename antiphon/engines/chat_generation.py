@@ -17,6 +17,7 @@ from msgspec import Struct
 from antiphon.core.chat import ChatRequest
 from antiphon.core.deltas import Delta
 from antiphon.engines.chat_chunks import ChunkParser
+from antiphon.engines.chat_errors import name_grammar
 from antiphon.engines.chat_pool import Attempts
 from antiphon.engines.chat_quirks import GENERIC, Quirks
 from antiphon.engines.chat_render import estimate_input_tokens
@@ -103,6 +104,7 @@ class ChatGeneration:
             except AntiphonError as error:
                 if error is failure:
                     raise
+                name_grammar(error, self._chat)
                 self._attempts.failed(error)
                 if not isinstance(error, EngineError) or not self._attempts.holds:
                     raise
@@ -165,6 +167,7 @@ class ChatGeneration:
             if error is self._broken:
                 raise
             if not self._closed:
+                name_grammar(error, self._chat)
                 self._attempts.failed(error)
                 raise
         finally:

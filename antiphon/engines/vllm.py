@@ -18,6 +18,7 @@ from typing import Any
 from jinja2 import TemplateError
 from msgspec import Struct
 from msgspec.structs import replace
+from pydantic import ValidationError
 from vllm import exceptions
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
 from vllm.sampling_params import SamplingParams, StructuredOutputsParams
@@ -26,7 +27,7 @@ from vllm.v1.structured_output import utils as structured_output
 
 from antiphon.core.chat import ChatRequest, Function
 from antiphon.core.deltas import Delta
-from antiphon.engines.chat_errors import reported
+from antiphon.engines.chat_errors import name_grammar, reported
 from antiphon.engines.chat_quirks import VLLM, Quirks
 from antiphon.engines.chat_render import render
 from antiphon.engines.grammar_call import forced_grammar
@@ -167,7 +168,9 @@ class VllmEngine:
                 self._bind_grammars(params, chat)
                 self._check(params.clone())
         except _THE_REQUESTS_FAULT as error:
-            raise _meaning(error) from None
+            refusal = _meaning(error)
+            name_grammar(refusal, chat)
+            raise refusal from None
         options = {
             "lora_request": self._served.lora_requests.get(chat.model),
             "reasoning_ended": _reasoning_ended(request, parser, tokens),
@@ -305,5 +308,15 @@ def _meaning(error: Exception) -> AntiphonError:
     if isinstance(error, EngineDeadError):
         return EngineError("The engine has stopped.")
     if isinstance(error, _THE_REQUESTS_FAULT):
-        return reported({"message": str(error), "code": 400})
+        return reported({**_refusal(error), "code": 400})
     return EngineError("The engine failed while generating.")
+
+
+def _refusal(error: Exception) -> dict[str, object]:
+    """What vLLM says and of which parameter, without the value that it did not take."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        return {"message": f"Invalid '{place}': {first['msg']}.", "param": place}
+    said = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
+    return {"message": said, "param": getattr(error, "parameter", None)}

@@ -3,10 +3,13 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
-from antiphon.engines.chat_errors import refused
+from antiphon.core.chat import ChatRequest, Function, OutputFormat
+from antiphon.engines.chat_errors import name_grammar, refused
 from antiphon.errors import ContentFiltered, ContextLengthExceeded, EngineError, InvalidRequest
 
+ASKED = ChatRequest(id="gen_1", model="m", messages=[])
 LIMIT = "This model's maximum context length is 4096 tokens. "
 TOO_LONG = [
     (LIMIT + "However, your request has 4176 input tokens. Please reduce the length.", 4176, 4096),
@@ -36,12 +39,43 @@ def test_the_code_alone_says_so_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("upstream", "ours"), [("temperature", "temperature"), ("messages", "input"), ("best_of", None), (None, None)]
+    ("upstream", "ours"),
+    [
+        ("temperature", "temperature"),
+        ("messages", "input"),
+        ("body.messages.0.content", "input"),
+        ("body.seed", "seed"),
+        ("tool_choice.function.name", "tool_choice"),
+        ("best_of", None),
+        (None, None),
+    ],
 )
 def test_the_parameter_is_named_as_our_api_names_it(upstream: str | None, ours: str | None) -> None:
     error = refused(400, {}, json.dumps({"error": {"message": "bad", "param": upstream}}).encode())
     assert isinstance(error, InvalidRequest)
     assert error.param == ours
+
+
+@pytest.mark.parametrize(
+    ("chat", "param"),
+    [
+        (replace(ASKED, output_format=OutputFormat("json_schema")), "text.format"),
+        (replace(ASKED, tools=[Function("f")]), "tools"),
+        (ASKED, None),
+    ],
+)
+def test_a_refused_grammar_is_that_of_the_format_or_the_tools(chat: ChatRequest, param: str | None) -> None:
+    for message, named in (("Grammar error: Invalid type: nonsense", param), ("The weather is bad.", None)):
+        error = refused(400, {}, json.dumps({"error": {"message": message}}).encode())
+        name_grammar(error, chat)
+        assert error.param == named
+
+
+def test_an_image_that_cannot_be_read_is_the_inputs_fault_and_no_address_is_told() -> None:
+    message = "Failed to load image: cannot identify image file <_io.BytesIO object at 0x7f8cfd199b70>"
+    error = refused(400, {}, json.dumps({"error": {"message": message}}).encode())
+    assert error.param == "input"
+    assert error.message.endswith("<_io.BytesIO object>")
 
 
 def test_an_error_without_its_envelope_is_understood() -> None:

@@ -1,18 +1,14 @@
 """The whole server in front of a real vLLM and within it, asked by the official client."""
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import openai
 import pytest
 from pydantic import BaseModel
 
-from antiphon.engines.chat_http import ChatHttpEngine
-from tests.live import serve as serve_responses
 from tests.live import wait_until
-from tests.vllm.serving import CLIENT_S, CONTEXT_TOKENS, MODEL, Vllm
+from tests.vllm.serving import CONTEXT_TOKENS, MODEL, Vllm
 
 pytestmark = [pytest.mark.slow, pytest.mark.vllm, pytest.mark.timeout(1800)]
 NOTE: dict[str, Any] = {
@@ -32,19 +28,6 @@ CALL = '[[call:close_note {"done": true}]]'
 class Trip(BaseModel):
     days: int
     far: bool
-
-
-@pytest.fixture(scope="module", params=["gateway", "plugin"])
-def client(request: pytest.FixtureRequest, vllm: Vllm) -> Iterator[openai.OpenAI]:
-    """A client of a server of ours in front of vLLM, or of ours within vLLM's."""
-    with ExitStack() as stack:
-        base_url = vllm.base_url
-        if request.param == "gateway":
-            engine = ChatHttpEngine([vllm.base_url], api_key=vllm.api_key)
-            base_url = stack.enter_context(serve_responses(engine)).base_url
-        yield stack.enter_context(
-            openai.OpenAI(base_url=base_url, api_key=vllm.api_key, timeout=CLIENT_S, max_retries=0)
-        )
 
 
 def test_a_stream_of_reasoning_text_and_two_calls(client: openai.OpenAI) -> None:
