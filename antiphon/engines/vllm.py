@@ -10,6 +10,7 @@ Rules
 - Leaving `deltas` in any way, `close()` and cancellation abort the request in the scheduler.
 """
 
+import dataclasses
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
@@ -56,6 +57,14 @@ _ITS_FAULT = (EngineDeadError, EngineGenerateError, *_known("VLLMServerError"))
 _READS_LARK = not hasattr(structured_output, "convert_lark_to_ebnf")
 # The grammar of a forced custom tool is a field of a server's requests, so it is one of ours.
 _QUIRKS = replace(VLLM, structured_outputs=True)
+
+
+class _Unbounded(ChatCompletionRequest):  # type: ignore[misc]
+    """A request to be counted, however long: vLLM stops at its context and would say no more than that."""
+
+    def build_tok_params(self, model_config: Any) -> Any:
+        """How its prompt is tokenized."""
+        return dataclasses.replace(super().build_tok_params(model_config), max_total_tokens=None)
 
 
 class VllmEngine:
@@ -112,12 +121,7 @@ class VllmEngine:
 
     async def count(self, chat: ChatRequest) -> int:
         """Render and count, whether or not there is room to generate. Raises: ClientError."""
-        try:
-            _, prompt = await self._render(chat, VLLM if self._forced(chat) is None else _QUIRKS)
-        except ContextLengthExceeded as error:  # the renderer looks at the length as well
-            if error.input_tokens is None:
-                raise
-            return error.input_tokens
+        _, prompt = await self._render(chat, VLLM if self._forced(chat) is None else _QUIRKS, _Unbounded)
         return len(prompt["prompt_token_ids"])
 
     def _forced(self, chat: ChatRequest) -> Function | None:
@@ -141,10 +145,10 @@ class VllmEngine:
         chooses = self._whole_config.structured_outputs_config.backend == "auto"
         return None if chooses and not str(outputs._backend).startswith("xgrammar") else forced
 
-    async def _render(self, chat: ChatRequest, quirks: Quirks) -> tuple[Any, Any]:
+    async def _render(self, chat: ChatRequest, quirks: Quirks, form: Any = ChatCompletionRequest) -> tuple[Any, Any]:
         """The request as vLLM has it, and its prompt. Raises: ClientError when vLLM refuses it."""
         try:
-            request = ChatCompletionRequest.model_validate_json(render(_as_vllm_takes_it(chat), quirks))
+            request = form.model_validate_json(render(_as_vllm_takes_it(chat), quirks))
             rendered = await self._renderer.render_chat(request)
         except (*_THE_REQUESTS_FAULT, *_FULL) as error:
             raise _meaning(error) from None

@@ -14,7 +14,7 @@ from antiphon.core.reasoning_families import GENERIC, ask
 from antiphon.core.summary import Mode
 from antiphon.core.tiers import priority_of
 from antiphon.core.toolbox import Toolbox
-from antiphon.errors import CannotCount, ContextLengthExceeded
+from antiphon.errors import CannotCount, ContextLengthExceeded, EngineError
 from antiphon.ports import Engine, Generation, Model
 from antiphon.service.compaction import CompactionGeneration, CompactionSeal, prepare_summary
 from antiphon.service.summaries import SummaryWriter, SummedUp
@@ -138,7 +138,9 @@ class Work(Struct, frozen=True, kw_only=True):
             try:
                 return await engine.prepare(chat)
             except ContextLengthExceeded as error:
-                shorter = _shorten(chat, error) if self.request.truncation == "auto" else chat
+                if self.request.truncation != "auto":
+                    raise
+                shorter = _shorten(chat, error, await _measured(engine, chat, error))
                 if len(shorter.messages) == len(chat.messages):
                     raise
                 chat = shorter
@@ -177,10 +179,18 @@ class Work(Struct, frozen=True, kw_only=True):
         return ToolChoice("auto") if has_spoken and choice.mode == "required" else choice
 
 
-def _shorten(chat: ChatRequest, error: ContextLengthExceeded) -> ChatRequest:
-    """Drop the oldest turns so that about what fits is left."""
+async def _measured(engine: Engine, chat: ChatRequest, error: ContextLengthExceeded) -> int | None:
+    """How long the prompt is. The error may only know that it is longer than the context."""
+    try:
+        return max(await engine.count(chat), error.input_tokens or 0)
+    except (CannotCount, ContextLengthExceeded, EngineError):
+        return error.input_tokens
+
+
+def _shorten(chat: ChatRequest, error: ContextLengthExceeded, tokens: int | None) -> ChatRequest:
+    """Drop the oldest turns of a prompt of `tokens` so that about what fits is left."""
     keep = 0.5
-    if error.input_tokens and error.limit:
+    if tokens and error.limit:
         reserve = min(chat.sampling.max_tokens or error.limit * ANSWER_SHARE, error.limit / 2)
-        keep = (error.limit - reserve) / error.input_tokens
+        keep = (error.limit - reserve) / tokens
     return replace(chat, messages=conversation.drop_oldest_turns(chat.messages, min(keep, 0.95)))

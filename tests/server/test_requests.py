@@ -7,7 +7,10 @@ from typing import Any
 import jsonschema
 import pytest
 
+from antiphon.core.chat import ChatRequest
 from antiphon.engines.scripted import ScriptedEngine
+from antiphon.errors import ContextLengthExceeded
+from antiphon.ports import Generation
 from tests.live import Live, serve
 
 LONG = "[[say:" + "word " * 60 + "]]"
@@ -75,6 +78,24 @@ def test_truncation_drops_the_oldest_turns(tight: Live) -> None:
     assert response["output"][0]["content"][0]["text"] == "Echo: the last"
     assert response["truncation"] == "auto"
     assert response["usage"]["total_tokens"] <= 120
+
+
+class AtLeast(ScriptedEngine):
+    """An engine that knows of a prompt that is too long no more than that, unless it is told to count."""
+
+    async def prepare(self, chat: ChatRequest) -> Generation:
+        try:
+            return await super().prepare(chat)
+        except ContextLengthExceeded as error:
+            raise ContextLengthExceeded(error.message, input_tokens=121, limit=120) from None
+
+
+def test_truncation_leaves_room_for_the_answer_where_the_length_has_to_be_counted() -> None:
+    turns = [{"role": role, "content": f"turn {number}"} for number in range(72) for role in ("user", "assistant")]
+    with serve(AtLeast(context_tokens=120)) as live:
+        response = live.create([*turns, {"role": "user", "content": "the last"}], truncation="auto")
+    assert response["output"][0]["content"][0]["text"] == "Echo: the last"
+    assert response["usage"]["input_tokens"] <= 108
 
 
 def test_a_last_turn_that_alone_is_too_long_fails_under_truncation_too(tight: Live) -> None:
