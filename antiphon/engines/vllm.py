@@ -92,6 +92,7 @@ class VllmEngine:
     def models(self) -> Sequence[Model]:
         """The names the base model is served under, then the LoRA adapters loaded now."""
         names = [*(path.name for path in self._served.base_model_paths), *self._served.lora_requests]
+        family = "gpt-oss" if self._renderer.use_harmony else None
         return [
             Model(
                 id=name,
@@ -100,6 +101,7 @@ class VllmEngine:
                 context_tokens=self._config.max_model_len,
                 images=self._config.is_multimodal_model,
                 continues_text=True,
+                reasoning_family=family,
             )
             for name in dict.fromkeys(names)
         ]

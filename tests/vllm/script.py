@@ -18,10 +18,11 @@ _MARKS = {number: mark.encode() for mark, number in MARK_IDS.items()}
 
 
 class Script(Struct, frozen=True):
-    """The tokens to say, the end included, and how long each takes."""
+    """The tokens to say, the end included, and how long each takes. `shortest` lead to the end of a grammar."""
 
     tokens: Sequence[int]
     token_delay_s: float = 0.0
+    shortest: Sequence[int] = (END, *b'"}]:,1{[')
 
 
 def script_of(prompt: Sequence[int]) -> Script:

@@ -13,9 +13,7 @@ from vllm import SamplingParams
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor
 from vllm.v1.sample.logits_processor.interface import MoveDirectionality
 
-from tests.vllm.script import END, Script, script_of
-
-_SHORTEST = [END, *b'"}]:,1{[']
+from tests.vllm.script import Script, script_of
 
 
 class Row:
@@ -29,15 +27,17 @@ class Row:
     def choose(self, allowed: torch.Tensor) -> int | None:
         """The next token; None leaves the choice to the model."""
         place = len(self._output)
-        token = self.script.tokens[place] if place < len(self.script.tokens) else END
+        token = self.script.tokens[min(place, len(self.script.tokens) - 1)]
         if not self._led_elsewhere and allowed[token]:
             return token
         self._led_elsewhere = True
-        return next((token for token in _SHORTEST if allowed[token]), None)
+        return next((token for token in self.script.shortest if allowed[token]), None)
 
 
 class ScriptProcessor(LogitsProcessor):
     """Forces one token in each row of a batch that has a script."""
+
+    script_of = staticmethod(script_of)
 
     def __init__(self, vllm_config: object, device: torch.device, is_pin_memory: bool) -> None:
         self._rows: dict[int, Row] = {}
@@ -56,7 +56,7 @@ class ScriptProcessor(LogitsProcessor):
         for row in batch_update.removed:
             rows.pop(row, None)
         for row, _, prompt, output in batch_update.added:
-            rows[row] = Row(script_of(prompt or ()), output)
+            rows[row] = Row(self.script_of(prompt or ()), output)
         for row, other, direction in batch_update.moved:
             moved, replaced = rows.pop(row, None), rows.pop(other, None)
             if moved is not None:
