@@ -52,6 +52,8 @@ def vllm(
     environment = {
         "VLLM_PLUGINS": "antiphon,antiphon-tests",
         "ANTIPHON_DATA_DIR": str(tmp_path_factory.mktemp("plugin-data")),
+        "ANTIPHON_MAX_BODY_BYTES": "200KB",
+        "ANTIPHON_OPENAI_ORGANIZATION": "tests",
         "PYTHONPATH": os.pathsep.join(map(str, (plugin_site, serving.ROOT))),
     }
     flags = f"--api-server-count 2 --scheduling-policy priority --enable-lora --lora-modules {LORA}={tiny_model / LORA}"

@@ -106,6 +106,38 @@ def test_a_conversation_made_in_one_process_is_gone_on_with_in_any(vllm: Vllm) -
         assert len(http.get(f"/v1/conversations/{made}/items?limit=100").json()["data"]) == 12
 
 
+def test_a_prompt_made_in_one_process_is_used_in_any(vllm: Vllm) -> None:
+    template = {"name": "echo", "instructions": "Be {{how}}.", "messages": [{"role": "user", "content": "A hint."}]}
+    with fresh(vllm) as http:
+        made = http.post("/v1/prompts", json={**template, "model": MODEL}).json()
+    asked = {"prompt": {"id": made["id"], "variables": {"how": "brief"}}, "input": "[[say:prompted]]"}
+    for _ in range(6):
+        with fresh(vllm) as http:
+            answer = http.post("/v1/responses", json=asked).json()
+            assert answer["output"][0]["content"][0]["text"] == "prompted"
+            assert (answer["model"], answer["prompt"]["version"]) == (MODEL, "1")
+            assert [turn["content"][0]["text"] for turn in answer["instructions"]] == ["Be brief.", "A hint."]
+    plain = create(vllm.http, "[[say:prompted]]").json()["usage"]["input_tokens"]
+    assert answer["usage"]["input_tokens"] > plain + len("Be brief.A hint.")
+    with fresh(vllm) as http:
+        missing = http.post("/v1/responses", json={**asked, "prompt": {"id": made["id"]}})
+        assert (missing.status_code, missing.json()["error"]["param"]) == (400, "prompt.variables.how")
+        assert [each["id"] for each in http.get("/v1/prompts").json()["data"]] == [made["id"]]
+        assert http.delete(f"/v1/prompts/{made['id']}").status_code == 200
+    with fresh(vllm) as http:
+        assert http.post("/v1/responses", json=asked).status_code == 404
+    with httpx.Client(base_url=vllm.origin, timeout=CLIENT_S, trust_env=False) as keyless:
+        assert keyless.get("/v1/prompts").status_code == 401
+
+
+def test_the_settings_of_the_environment_hold_in_every_process(vllm: Vllm) -> None:
+    for _ in range(6):
+        with fresh(vllm) as http:
+            answer = create(http, "[[say:set]]", instructions="x" * 210_000)
+            assert answer.status_code == 413
+            assert http.get("/v1/responses/resp_1").headers["openai-organization"] == "tests"
+
+
 @pytest.mark.parametrize("header", ["api-key", "authorization"])
 @pytest.mark.parametrize("path", ["/openai/v1/responses", f"/openai/deployments/{MODEL}/responses?api-version=preview"])
 def test_azures_paths_are_served_to_those_who_have_vllms_key(vllm: Vllm, path: str, header: str) -> None:

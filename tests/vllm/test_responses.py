@@ -1,14 +1,17 @@
 """The whole server in front of a real vLLM and within it, asked by the official client."""
 
 import json
+import re
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from pydantic import BaseModel
 
 from tests.live import wait_until
-from tests.vllm.serving import CONTEXT_TOKENS, MODEL, Vllm
+from tests.vllm.serving import CONTEXT_TOKENS, MODEL, VERSION, Vllm
+from tests.vllm.tiny_model import LORA
 
 pytestmark = [pytest.mark.slow, pytest.mark.vllm, pytest.mark.timeout(1800)]
 NOTE: dict[str, Any] = {
@@ -21,6 +24,15 @@ NOTE: dict[str, Any] = {
         "additionalProperties": False,
     },
     "strict": True,
+}
+ROUTE: dict[str, Any] = {
+    "type": "custom",
+    "name": "route",
+    "format": {
+        "type": "grammar",
+        "syntax": "lark",
+        "definition": 'start: step ("," step)*\nstep: WAY /[1-9]/\nWAY: "N" | "S"\n',
+    },
 }
 CALL = '[[call:close_note {"done": true}]]'
 
@@ -118,3 +130,45 @@ def test_a_conversation_is_compacted_and_gone_on_from(client: openai.OpenAI) -> 
     )
     assert [item.type for item in compacted.output] == ["message", "compaction"]
     assert response.output_text == "on"
+
+
+def test_an_adapter_is_asked_for_by_its_name(client: openai.OpenAI) -> None:
+    response = client.responses.create(model=LORA, input="[[say:adapted]]")
+    assert (response.model, response.output_text) == (LORA, "adapted")
+    second = client.responses.create(model=LORA, input="[[say:again]]", previous_response_id=response.id)
+    assert second.output_text == "again"
+
+
+def test_an_unknown_model_is_404(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError) as refusal:
+        client.responses.create(model=f"{LORA}-2", input="Hello")
+    assert refusal.value.code == "model_not_found"
+
+
+@pytest.mark.skipif(VERSION < (0, 31), reason="vLLM reads Lark's syntax since 0.31")
+@pytest.mark.parametrize(("said", "result"), [("N1,S2,N3", "valid"), ("north", "invalid")])
+def test_a_call_that_the_model_chose_is_held_against_its_lark_grammar(
+    client: openai.OpenAI, said: str, result: str
+) -> None:
+    def counted() -> float:
+        lines = httpx.get(f"{client.base_url.join('/metrics')}", trust_env=False).text.splitlines()
+        name = "antiphon_custom_tool_inputs_total{"
+        return sum(
+            float(line.rpartition(" ")[2]) for line in lines if line.startswith(name) and f'result="{result}"' in line
+        )
+
+    before = counted()
+    script = f'[[call:route {{"input": "{said}"}}]]'
+    response = client.responses.create(model=MODEL, input=script, tools=[ROUTE], tool_choice="auto")
+    assert [(item.type, item.name, item.input) for item in response.output] == [("custom_tool_call", "route", said)]
+    assert wait_until(lambda: counted() == before + 1, 10)
+
+
+@pytest.mark.skipif(VERSION < (0, 31), reason="vLLM reads Lark's syntax since 0.31")
+def test_a_call_that_is_forced_obeys_its_lark_grammar(client: openai.OpenAI) -> None:
+    choice = {"type": "custom", "name": "route"}
+    for said in ("N1,S2,N3", "north"):
+        response = client.responses.create(model=MODEL, input=f"[[say:{said}]]", tools=[ROUTE], tool_choice=choice)
+        (call,) = response.output
+        assert re.fullmatch(r"[NS][1-9](,[NS][1-9])*", call.input)
+        assert call.input == said or said == "north"

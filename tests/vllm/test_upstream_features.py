@@ -6,6 +6,7 @@ import pytest
 
 from tests.command import started
 from tests.vllm.serving import CLIENT_S, MODEL, Vllm
+from tests.vllm.tiny_model import LORA
 
 pytestmark = [pytest.mark.slow, pytest.mark.vllm, pytest.mark.timeout(1800)]
 
@@ -17,6 +18,7 @@ def origin(vllm: Vllm, tmp_path_factory: pytest.TempPathFactory):
     file.write_text(
         f'[[upstream]]\nname = "vllm"\nurls = ["{vllm.base_url}"]\napi_key_env = "THE_KEY"\n'
         f'[[model]]\nname = "mine"\nupstream = "vllm"\nupstream_model = "{MODEL}"\naliases = ["gpt-*"]\n'
+        f'[[model]]\nname = "tuned"\nupstream = "vllm"\nupstream_model = "{LORA}"\n'
     )
     with started("--config", str(file), THE_KEY=vllm.api_key) as server:
         yield server.origin
@@ -33,6 +35,13 @@ def test_a_model_behind_a_key_answers_under_its_alias(client: openai.OpenAI, ori
     assert (answer.model, answer.output_text) == ("gpt-5", "ok")
     figures = httpx.get(f"{origin}/metrics", trust_env=False).text
     assert 'antiphon_upstream_healthy{server="0",upstream="vllm"} 1.0' in figures
+
+
+def test_an_adapter_has_a_name_of_its_own(client: openai.OpenAI) -> None:
+    answer = client.responses.create(model="tuned", input="[[say:ok]]")
+    assert (answer.model, answer.output_text) == ("tuned", "ok")
+    shown = client.models.retrieve("tuned").to_dict()
+    assert shown["id"] == "tuned" and "tuned" in [model.id for model in client.models.list()]
 
 
 @pytest.mark.parametrize(
