@@ -40,3 +40,28 @@ def _sections() -> Iterator[str]:
 def _line(row: Row) -> str:
     test = f"`{row.test.rpartition('::')[2]}`" if row.test else ""
     return f"| `{row.subject}` | {row.state} | {test} | {row.note} |"
+
+
+def matrix() -> str:
+    """How much of each kind is served, and where its rows are."""
+    head = ["| | " + " | ".join(MEANINGS) + " |", "|---|" + "---|" * len(MEANINGS)]
+    return "\n".join([*head, *(_counts(kind, title) for kind, title in TITLES.items())])
+
+
+def _counts(kind: str, title: str) -> str:
+    counts = Counter(row.state for row in rows() if row.kind == kind)
+    link = f"[{title}](coverage.md#{title.lower().replace(' ', '-')})"
+    return f"| {link} | " + " | ".join(str(counts[state]) for state in MEANINGS) + " |"
+
+
+def gaps() -> str:
+    """What is not honoured, by kind, state and reason."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for row in rows():
+        if row.state != "honoured":
+            found.setdefault((TITLES[row.kind], row.state, row.note), []).append(row.subject)
+    lines = [
+        f"| {title} | {state} | {', '.join(f'`{subject}`' for subject in subjects)} | {note} |"
+        for (title, state, note), subjects in sorted(found.items())
+    ]
+    return "\n".join(["| | state | which | why |", "|---|---|---|---|", *lines])

@@ -88,8 +88,10 @@ STREAMS = {
 }
 DIALECTS = {"overview": dialect_tables.overview, "differences": dialect_tables.differences}
 ERRORS = {"errors": error_codes.table, "stream codes": error_codes.stream_codes}
+COMPATIBILITY = {"matrix": coverage_tables.matrix, "gaps": coverage_tables.gaps}
 PAGES: Mapping[str, Callable[[], str]] = {
     "coverage.md": coverage_tables.page,
+    "compatibility.md": partial(filled, "compatibility.md", COMPATIBILITY),
     "settings.md": settings_page,
     "streams.md": partial(filled, "streams.md", STREAMS),
     "dialects.md": partial(filled, "dialects.md", DIALECTS),

@@ -21,7 +21,7 @@ GUIDES = sorted(
     DOCS / f"{name}.md"
     for name in (
         "index responses conversations compaction background live-tools tools websocket errors headers azure "
-        "troubleshooting streams metrics"
+        "troubleshooting streams metrics migration compatibility"
     ).split()
 )
 ORIGIN = "127.0.0.1:8400"
