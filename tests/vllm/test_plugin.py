@@ -1,6 +1,7 @@
 """What holds only within vLLM's own server, of which there are two processes here."""
 
 import json
+import re
 from argparse import Namespace
 from typing import Any
 
@@ -13,9 +14,12 @@ from websockets.sync.client import connect
 from antiphon.server.paths import OUR_BASES
 from antiphon.vllm_plugin import Door, Inside, api_keys
 from tests.live import parse_events, wait_until
-from tests.vllm.serving import CLIENT_S, MODEL, Vllm
+from tests.vllm.serving import CLIENT_S, MODEL, ROOT, VERSION, Vllm
 
 pytestmark = [pytest.mark.slow, pytest.mark.vllm, pytest.mark.timeout(1800)]
+
+# Flags on docs/vllm.md that are not vLLM's: those of our commands and of the benchmark.
+OURS = {"engine", "upstream_api_key", "any_version", "help_versions", "help", "vllm"}
 
 
 def create(http: httpx.Client, said: str, /, **fields: Any) -> httpx.Response:
@@ -176,6 +180,15 @@ def test_our_figures_stand_in_vllms_metrics_added_up(vllm: Vllm) -> None:
     assert wait_until(lambda: vllm.figure("antiphon_http_requests_total", **labels) >= before + 8, 5)
     assert vllm.figure("antiphon_run_duration_seconds_count") >= before + 8
     assert vllm.figure("http_requests_total", handler="/v1/responses") >= before + 8
+
+
+def test_the_flags_on_our_pages_are_vllms(vllm: Vllm) -> None:
+    known = vllm.http.get("/antiphon-tests/arguments").json()
+    newer = {(0, 29): {"max_num_queued_reqs", "max_num_queued_tokens"}, (0, 31): {"tool_strict_level"}}
+    absent = {name for version, names in newer.items() if version > VERSION for name in names}
+    page = (ROOT / "docs" / "vllm.md").read_text(encoding="utf-8")
+    named = {flag.replace("-", "_") for flag in re.findall(r"(?<![\w-])--([a-z][a-z-]*)", page)} - OURS
+    assert len(named) > 10 and named - absent - {*known} == set()
 
 
 def matches(path: str, **more: Any) -> list[str]:
