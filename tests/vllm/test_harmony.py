@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.vllm,
     pytest.mark.timeout(1800),
-    pytest.mark.skipif(VERSION < (0, 32), reason="the vocabulary comes with vLLM since 0.32"),
+    pytest.mark.skipif(VERSION < (0, 31), reason="the vocabulary comes with vLLM since 0.31"),
 ]
 NUMBER: dict[str, Any] = {
     "type": "object",

@@ -20,16 +20,25 @@ from tests.vllm.sighted_model import IMAGE_TOKENS, write
 
 pytestmark = [pytest.mark.slow, pytest.mark.vllm, pytest.mark.timeout(1800)]
 AT_ONCE = 2
+SEES = VERSION >= (0, 32)
 LONG = f"[[delay:50]][[say:{'word ' * 400}]]"
 TEXT = {"type": "input_text", "text": "[[say:seen]]"}
 IMAGE = {"type": "input_image", "image_url": PIXEL, "detail": "auto"}
 NOT_AN_IMAGE = {"type": "input_image", "image_url": "data:image/png;base64,AAAA"}
 
 
+sees = pytest.mark.skipif(
+    not SEES, reason="before 0.32 vLLM reads images by torchvision, which the build for CPUs lacks"
+)
+
+
 @pytest.fixture(scope="module")
-def vllm(vllm_python: Path, plugin_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vllm]:
-    directory = tmp_path_factory.mktemp("sighted-model")
-    write(directory)
+def vllm(
+    vllm_python: Path, tiny_model: Path, plugin_site: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Vllm]:
+    directory = tmp_path_factory.mktemp("sighted-model") if SEES else tiny_model
+    if SEES:
+        write(directory)
     environment = {
         "VLLM_PLUGINS": "antiphon",
         "ANTIPHON_DATA_DIR": str(tmp_path_factory.mktemp("own-data")),
@@ -71,12 +80,14 @@ def input_tokens(answer: httpx.Response) -> int:
     return tokens
 
 
+@sees
 def test_images_are_seen(http: httpx.Client) -> None:
     alone = input_tokens(create(http, [TEXT]))
     assert input_tokens(create(http, [TEXT, IMAGE])) == alone + IMAGE_TOKENS
     assert input_tokens(create(http, [IMAGE, TEXT, IMAGE])) == alone + 2 * IMAGE_TOKENS
 
 
+@sees
 def test_an_image_is_seen_again_in_the_next_turn(http: httpx.Client) -> None:
     first = create(http, [TEXT, IMAGE])
     second = create(http, [TEXT], previous_response_id=first.json()["id"])
@@ -87,6 +98,7 @@ def test_an_image_is_seen_again_in_the_next_turn(http: httpx.Client) -> None:
     assert counted.json()["input_tokens"] == input_tokens(first)
 
 
+@sees
 def test_what_is_no_image_is_a_400_that_names_the_input(http: httpx.Client) -> None:
     answer = create(http, [TEXT, NOT_AN_IMAGE], stream=True)
     assert answer.status_code == 400
@@ -103,7 +115,7 @@ def test_a_full_queue_is_503_with_a_time_to_come_again(http: httpx.Client, vllm:
             busy = stack.enter_context(http.stream("POST", "/v1/responses", json=body))
             assert busy.status_code == 200
         assert wait_until(lambda: vllm.running() == AT_ONCE, 10)
-        refused = create(http, "Hello", stream=True)
+        refused = create(http, "Hello", stream=VERSION >= (0, 32))  # over HTTP older ones say so in the stream
     assert refused.status_code == 503
     assert refused.json()["error"]["code"] == "server_is_overloaded"
     assert int(refused.headers["retry-after"]) >= 1
