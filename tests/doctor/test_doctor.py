@@ -53,7 +53,7 @@ def test_what_a_real_server_can_do_is_found(diagnosis: Mapping[str, Any]) -> Non
     assert diagnosis["patient"]["server"] == "llama.cpp"
     assert diagnosis["patient"]["context_tokens"] == CONTEXT_TOKENS
     found = {finding["name"]: finding["outcome"] for finding in diagnosis["findings"]}
-    works = ("answers", "instructions", "turns", "forced_tools", "strict_tools", "structured_output", "logprobs")
+    works = ("answers", "instructions", "turns", "structured_output", "logprobs")
     assert {name: found[name] for name in works} == dict.fromkeys(works, "works")
     assert found["images"] == "model"
     assert found["context"] == "missing"
