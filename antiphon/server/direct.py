@@ -2,14 +2,18 @@
 
 `send` is a coroutine function because it may have to wait for a slow client; as long as there is nothing to wait for,
 a task that only calls it costs more than the write. And each `send` is a write by itself, which wakes the client. This
-reaches behind it, and only where it finds what it knows: anything else (a middleware, another server, a later uvicorn
-that looks different) is served through `send`.
+reaches behind it, also through middlewares that let bodies pass as they are, and only where it finds what it knows:
+anything else (a middleware that changes bodies, another server, a later one that looks different) is served through
+`send`.
 """
 
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from types import FunctionType
 
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
@@ -19,7 +23,7 @@ _NEEDED = ("chunked_encoding", "disconnected", "flow", "response_complete", "res
 def direct_write(send: Send) -> Callable[[bytes], bool] | None:
     """A function that writes a piece of the body that has begun, or returns False: then `send` has to do it.
 
-    None where `send` is not uvicorn's own.
+    None where `send` does not lead to uvicorn's own.
     """
     cycle = _cycle_of(send)
     if cycle is None:
@@ -76,7 +80,43 @@ class _Gathered:
 
 
 def _cycle_of(send: Send) -> RequestResponseCycle | None:
+    for _ in range(_MOST_LAYERS):
+        behind = _behind(send)
+        if behind is None:
+            break
+        send = behind
     cycle = getattr(send, "__self__", None)
     if type(cycle) is not RequestResponseCycle or not all(hasattr(cycle, name) for name in _NEEDED):
         return None
     return cycle
+
+
+_MOST_LAYERS = 8
+
+# Functions that pass pieces of a body on as they are, and the variables they do that with: one that has others, as to
+# collect the body, is another function.
+_PASSING: dict[tuple[str, str], set[str]] = {
+    ("starlette._exception_handler", "wrap_app_handling_exceptions.<locals>.wrapped_app.<locals>.sender"): {
+        "response_started",
+        "send",
+    },
+    ("starlette.middleware.errors", "ServerErrorMiddleware.__call__.<locals>._send"): {"response_started", "send"},
+    (
+        "prometheus_fastapi_instrumentator.middleware",
+        "PrometheusInstrumentatorMiddleware.__call__.<locals>.send_wrapper",
+    ): {"headers", "response_start_time", "send", "status_code"},
+}
+
+
+def _behind(send: Send) -> Send | None:
+    """What a middleware's `send` passes bodies on to; None where it is no such middleware, or none at all."""
+    if isinstance(send, partial):
+        passes = getattr(send.func, "__func__", None) is CORSMiddleware.send
+        return send.keywords.get("send") if passes else None
+    if not isinstance(send, FunctionType) or send.__closure__ is None:
+        return None
+    held = dict(zip(send.__code__.co_freevars, send.__closure__, strict=True))
+    if held.keys() != _PASSING.get((send.__module__, send.__qualname__)):
+        return None
+    behind: Send = held["send"].cell_contents
+    return behind
