@@ -31,7 +31,8 @@ WHEN = {
     ("InvalidRequest", "invalid_image_url"): "An image's URL is neither `data:` nor `http(s)://`.",
     ("ClientError", None): "Cancelling a response that is not in the background; a call without its output, an output "
     "without its call.",
-    ("InvalidRequest", "array_above_max_length"): "More than 20 items for a conversation in one request.",
+    ("InvalidRequest", "array_above_max_length"): "More than 1,024 tools, "
+    "more input items than `--max-input-items`, or more than 20 items for a conversation in one request.",
     (
         "ConversationLocked",
         "conversation_locked",

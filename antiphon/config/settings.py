@@ -428,7 +428,9 @@ class Settings(Struct, frozen=True, kw_only=True):
             minimum=1024,
         ),
     ] = 256 * 2**10
-    max_input_items: Annotated[int, Note(RUNS, "Most items that a request's input may have.", "N", minimum=1)] = 10_000
+    max_input_items: Annotated[
+        int, Note(RUNS, "Most items that a request's input may have, 100,000 at most.", "N", minimum=1)
+    ] = 10_000
     max_tool_output_bytes: Annotated[
         int, Note(RUNS, "Largest output of a tool call that a request may carry.", "SIZE", "10MB", minimum=1024)
     ] = 10 * 2**20

@@ -19,6 +19,8 @@ MAX_DEPTH = 128
 MAX_ENUM_VALUES = 2_000
 MAX_NODES = 50_000
 MAX_PATTERN_CHARACTERS = 2_000
+MAX_TOGETHER = 16
+"""How many of the largest schemas a request has room for."""
 MAX_LEAST = 10_000
 """Least lengths and numbers: what has to be generated whatever the model wants."""
 
@@ -36,15 +38,23 @@ class _TooMuch(Exception):
 
 def check_schemas(tools: Sequence[wire.Tool], text: TextConfig | None, items: Sequence[Item], most_bytes: int) -> None:
     """Raises: InvalidRequest for the first schema of a request that is too much, naming its place."""
+    total = 0
+    for path, schema in _schemas(tools, text, items):
+        total += len(bytes(schema))
+        if total > most_bytes * MAX_TOGETHER:
+            reason = f"the schemas of a request are more than {most_bytes * MAX_TOGETHER} bytes long together"
+            raise InvalidRequest(f"Invalid '{path}': {reason}.", param=path, code="schema_too_large")
+        _check(schema, path, most_bytes)
+
+
+def _schemas(tools: Sequence[wire.Tool], text: TextConfig | None, items: Sequence[Item]) -> Iterator[tuple[str, Raw]]:
     text_format = text.format if text is not None else None
     if isinstance(text_format, TextFormatJsonSchema):
-        _check(text_format.schema, "text.format.schema", most_bytes)
-    for path, schema in _of_tools(tools, "tools"):
-        _check(schema, path, most_bytes)
+        yield "text.format.schema", text_format.schema
+    yield from _of_tools(tools, "tools")
     for index, item in enumerate(items):
         if isinstance(item, AdditionalTools | ToolSearchOutput):
-            for path, schema in _of_tools(item.tools, f"input[{index}].tools"):
-                _check(schema, path, most_bytes)
+            yield from _of_tools(item.tools, f"input[{index}].tools")
 
 
 def _of_tools(tools: Sequence[wire.Tool], where: str) -> Iterator[tuple[str, Raw]]:

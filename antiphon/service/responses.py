@@ -287,8 +287,8 @@ class Responses:
         then.
         """
         tenant = caller.tenant
-        validate.check(request)
         check_input(request.input, self.options.request_limits)
+        validate.check(request)
         most_bytes = self.options.request_limits.max_schema_bytes
         check_schemas(request.tools or (), request.text, request.input, most_bytes)
         if self._refuses:

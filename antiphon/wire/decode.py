@@ -8,6 +8,7 @@ from msgspec import Raw, Struct
 from antiphon.errors import InvalidRequest
 from antiphon.wire.content import InputText, OutputPart
 from antiphon.wire.faults import Fault
+from antiphon.wire.lengths import check_lengths
 from antiphon.wire.leniency import Requests
 from antiphon.wire.primitives import kind_of, read_str
 from antiphon.wire.request import CreateResponse
@@ -32,6 +33,7 @@ def decode_body(body: bytes, kind: type[T], *, strict: bool = False) -> T:
     """The request of any kind in `body`, as `decode_create` does it."""
     try:
         body.decode()  # msgspec does not look into the strings of what it leaves raw
+        check_lengths(body)
         return cast(T, (_strict if strict else _lenient).readers.of(kind)(Raw(body)))
     except Fault as fault:
         raise fault.refusal() from None

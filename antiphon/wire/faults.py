@@ -46,6 +46,14 @@ def unknown_parameter(place: str) -> Fault:
     return Fault("Unknown parameter: '{param}'.", place, "unknown_parameter")
 
 
+def too_long(place: str, at_most: int, length: int, kind: str) -> Fault:
+    """More than fits in an `array` or an `object`."""
+    parts, code = ("elements", "array_above_max_length") if kind == "array" else ("keys", "object_above_max_properties")
+    return Fault(
+        f"Invalid '{{param}}': {kind} too long. Expected at most {at_most} {parts}, but got {length}.", place, code
+    )
+
+
 def invalid_value(value: str, supported: Sequence[str]) -> Fault:
     """A value out of a closed set."""
     choices = ", ".join(f"'{choice}'" for choice in supported)
