@@ -13,8 +13,32 @@ def server_context(settings: Settings) -> ssl.SSLContext | None:
     """What the listener speaks TLS with, 1.2 or newer; None for plain HTTP. Raises: SetupError naming the file."""
     if settings.tls_certificate is None:
         return None
+    context = _context(settings)
+    if settings.tls_client_ca is not None:
+        context.num_tickets = 0
+        context.options |= ssl.OP_NO_TICKET  # a session that is resumed would show no certificate again
+    return context
+
+
+def renewal(context: ssl.SSLContext | None, new: Settings) -> Change:
+    """What gives connections to come the certificate and the authority as their files are now.
+
+    Raises: SetupError, and nothing changes.
+    """
+    if context is None or new.tls_certificate is None:
+        return lambda: None
+    fresh = _context(new)
+
+    def take_over(connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
+        connection.context = fresh
+
+    return partial(setattr, context, "sni_callback", take_over)  # called with and without a name, before all else
+
+
+def _context(settings: Settings) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.set_alpn_protocols(["http/1.1"])
+    assert settings.tls_certificate is not None
     _load(context, settings.tls_certificate, settings.tls_key)
     if settings.tls_client_ca is not None:
         try:
@@ -23,14 +47,6 @@ def server_context(settings: Settings) -> ssl.SSLContext | None:
             raise SetupError(f"tls_client_ca: {settings.tls_client_ca} cannot be used: {_reason(error)}") from error
         context.verify_mode = ssl.CERT_REQUIRED
     return context
-
-
-def renewal(context: ssl.SSLContext | None, new: Settings) -> Change:
-    """What gives connections to come the certificate as its files are now. Raises: SetupError, and nothing changes."""
-    if context is None or new.tls_certificate is None:
-        return lambda: None
-    _load(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), new.tls_certificate, new.tls_key)
-    return partial(_load, context, new.tls_certificate, new.tls_key)
 
 
 def _load(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:

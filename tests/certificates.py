@@ -12,6 +12,7 @@ from cryptography.x509.oid import NameOID
 
 def write_pems(folder: Path) -> Path:
     """Fill a folder with an authority (`ca.pem`), and a server's and a client's certificate that it signed."""
+    folder.mkdir(exist_ok=True)
     authority_key, authority = certificate("authority", None, None)
     (folder / "ca.pem").write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     for name in ("server", "client"):

@@ -14,6 +14,7 @@ from websockets.sync.client import connect
 
 from tests.certificates import write_pems
 from tests.command import Started, run, started
+from tests.live import wait_until
 
 WAIT_S = 10.0
 
@@ -110,6 +111,28 @@ def test_a_renewed_certificate_is_taken_over_and_a_broken_one_is_not(tmp_path: P
             text = httpx.get(f"{running.origin}/metrics", verify=context, timeout=WAIT_S, trust_env=False).text
         assert 'antiphon_reloads_total{result="refused"} 1' in text
         assert serial(running.origin, context) == second
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs SIGHUP")
+def test_a_renewed_authority_lets_its_clients_in_and_those_of_the_old_one_no_more(tmp_path: Path) -> None:
+    ours, others = (write_pems(tmp_path / name) for name in ("ours", "others"))
+    asked = tmp_path / "asked.pem"
+    asked.write_bytes((ours / "ca.pem").read_bytes())
+
+    def status(origin: str, client: Path) -> int | None:
+        context = ssl.create_default_context(cafile=str(ours / "ca.pem"))
+        context.load_cert_chain(client / "client.pem", client / "client.key")
+        try:
+            return httpx.get(f"{origin}/health", verify=context, timeout=WAIT_S, trust_env=False).status_code
+        except httpx.HTTPError:
+            return None
+
+    with started(*flags(ours), "--tls-client-ca", str(asked)) as running:
+        assert (status(running.origin, ours), status(running.origin, others)) == (200, None)
+        asked.write_bytes((others / "ca.pem").read_bytes())
+        running.process.send_signal(signal.SIGHUP)
+        assert wait_until(lambda: status(running.origin, others) == 200, WAIT_S)
+        assert status(running.origin, ours) is None
 
 
 def test_what_cannot_be_used_is_said_in_one_line(pems: Path, tmp_path: Path) -> None:
