@@ -42,8 +42,20 @@ def start_logging(settings: Settings) -> None:
     set_levels(settings)
 
 
+_STRANGERS = frozenset({"Invalid HTTP request received.", "Unsupported upgrade request."})
+"""Logged once for each such request: whoever scans the port would fill the log."""
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return record.msg not in _STRANGERS
+
+
 def set_levels(settings: Settings) -> None:
     """Log as much as the settings say."""
     logging.getLogger().setLevel(settings.log_level.upper())
     logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLogger().level))
+    http = logging.getLogger("uvicorn.error")
+    http.removeFilter(_is_news)
+    if settings.log_level != "debug":
+        http.addFilter(_is_news)
     logging.getLogger(ACCESS).setLevel(logging.NOTSET if settings.access_log else logging.WARNING)
