@@ -287,10 +287,7 @@ class Responses:
         then.
         """
         tenant = caller.tenant
-        check_input(request.input, self.options.request_limits)
-        validate.check(request)
-        most_bytes = self.options.request_limits.max_schema_bytes
-        check_schemas(request.tools or (), request.text, request.input, most_bytes)
+        self._check(request)
         if self._refuses:
             raise EngineUnavailable("The server is shutting down.", retry_after_s=RETRY_AFTER_S)
         self.turns.check()
@@ -424,6 +421,7 @@ class Responses:
 
     async def count_input(self, request: CreateResponse, caller: Caller) -> int:
         """The tokens of what the model would be given. Raises: ClientError, CannotCount."""
+        self._check(request)
         return await (await self._plan_alone(request, caller)).count(self._engine)
 
     async def compact(self, request: CreateResponse, caller: Caller, body: bytes) -> CompactedResponse:
@@ -434,6 +432,7 @@ class Responses:
         """
         if self._refuses:
             raise EngineUnavailable("The server is shutting down.", retry_after_s=RETRY_AFTER_S)
+        self._check(request)
         self.turns.check()
         with self.sessions.room():
             work = await self._plan_alone(replace(request, input=(*request.input, CompactionTrigger())), caller)
@@ -454,6 +453,13 @@ class Responses:
         finally:
             await generation.close()
         return compacted_response(work.base, deltas, generation.made, self._ids("cmp"))
+
+    def _check(self, request: CreateResponse) -> None:
+        """Raises: InvalidRequest for what can be seen to be wrong without looking anything up."""
+        limits = self.options.request_limits
+        check_input(request.input, limits)
+        validate.check(request)
+        check_schemas(request.tools or (), request.text, request.input, limits.max_schema_bytes)
 
     async def _plan_alone(self, request: CreateResponse, caller: Caller) -> Work:
         validate.check(request)

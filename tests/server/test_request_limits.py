@@ -32,6 +32,13 @@ def test_a_part_that_is_too_large_is_named(said: list[Any], param: str, setting:
     assert f"setting '{setting}'" in error["message"]
 
 
+@pytest.mark.parametrize("path", ["/v1/responses/input_tokens", "/v1/responses/compact"])
+def test_counting_and_compacting_have_the_same_limits(path: str) -> None:
+    with serve(request_limits=SMALL) as live:
+        answer = live.http.post(path, json={"model": "scripted", "input": [{"role": "user", "content": "Hi"}] * 4})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "input")
+
+
 def test_a_delivered_output_that_is_too_large_is_refused_and_the_call_still_waits() -> None:
     tools = [{"type": "function", "name": "f", "parameters": {"type": "object"}}]
     asked = {"input": "[[call:f {}]][[then]][[say:Done]]", "tools": tools, "await_tool_outputs": True}
