@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import uvloop
@@ -14,6 +15,7 @@ from bench.contenders.nginx import Nginx
 from bench.contenders.ours import Ours
 from bench.contenders.python_servers import LiteLLM, Ogx, OpenResponsesServer
 from bench.contenders.rust_servers import AgenticApi, CodexRelay, Smg
+from bench.contenders.venv import Venv
 from bench.figures import OURS, YARDSTICK, Run
 from bench.goals import GOALS, verdicts
 from bench.modes import MODES
@@ -34,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.vllm:
         return compare(arguments.rounds or VLLM_ROUNDS, arguments.results)
+    Venv.usual = arguments.python or Venv.usual
     plan = _plan(arguments)
     run = uvloop.run(Session(plan).run())
     if missing := [name for name in (OURS, YARDSTICK) if run.server(name) is None]:
@@ -71,7 +74,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         modes=modes,
         rounds=arguments.rounds or 5,
         budget_s=BRIEF_BUDGET_S if arguments.quick else FULL_BUDGET_S,
-        cache=arguments.cache,
+        cache=arguments.cache / sha256(Venv.usual.encode()).hexdigest()[:8] if arguments.python else arguments.cache,
         brief=arguments.quick,
     )
 
@@ -100,6 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--servers", metavar="NAME,…", help="only these beside ours and nginx")
     parser.add_argument("--modes", metavar="NAME,…", help="only these: " + ", ".join(mode.name for mode in MODES))
+    parser.add_argument(
+        "--python", metavar="PATH", help="the interpreter of the servers in Python, ours too; default: this one"
+    )
     parser.add_argument("--rounds", type=int, metavar="N", help="default 5")
     parser.add_argument("--results", type=Path, metavar="DIR", help="where to write; default bench/results")
     parser.add_argument("--cache", type=Path, metavar="DIR", default=cache, help=f"peers' environments ({cache})")

@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from bench.contenders.contender import Absent, Contender, Started, Variant, free_port
+from bench.contenders.venv import Venv
 from bench.figures import DIRECT, OURS, Run, Server
 from bench.measurement import Row, measure
 from bench.modes import STORED, STORED_TIMES, SYSCALLS, WARM_UP, Mode
@@ -68,7 +69,7 @@ class Session:
             "rounds": str(rounds),
             "servers asked for": ", ".join(contender.name for contender in self._plan.contenders),
             "machine": _machine(),
-            "python": platform.python_version(),
+            "python": _python(),
             "load average before and after": f"{load_before} and {_load_average()} (the benchmark's own included)",
         }
         return Run(about=about, servers=self._servers, absent=self._absent, rows=self._rows)
@@ -154,6 +155,12 @@ class Session:
         fault = f"  FAULT {row.faults[0]}" if row.faults else ""
         figures = f"{row.us_per_token:8.2f} µs/token {row.ms_per_request:8.3f} ms/request"
         _say(f"{row.round:2} {row.mode:10} {row.server:24} {figures}{pace}{fault}")
+
+
+def _python() -> str:
+    """Version and build of the interpreter that the servers in Python run on."""
+    asked = [Venv.usual, "-c", "import platform; print(platform.python_version(), *platform.python_build())"]
+    return subprocess.run(asked, capture_output=True, text=True, timeout=10).stdout.strip()
 
 
 def start_upstream(port: int) -> "subprocess.Popen[bytes]":

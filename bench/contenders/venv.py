@@ -12,7 +12,10 @@ INSTALL_S = 240.0
 
 
 class Venv:
-    """An environment named after its first package, made with the first of `pythons` that is here."""
+    """An environment named after its first package, made with the first of `pythons` that is here, or the usual one."""
+
+    usual = sys.executable
+    """The interpreter of every environment that does not need another one."""
 
     def __init__(self, name: str, packages: Sequence[str], pythons: Sequence[str] = ()) -> None:
         self.name = name
@@ -24,8 +27,8 @@ class Venv:
         folder = cache / self.name
         stamp = folder / "installed"
         if not stamp.exists():
-            _run([self._python(), "-m", "venv", "--clear", str(folder)])
-            _run([str(folder / "bin/python"), "-m", "pip", "install", "--quiet", *self._packages])
+            run([self._python(), "-m", "venv", "--clear", str(folder)])
+            run([str(folder / "bin/python"), "-m", "pip", "install", "--quiet", *self._packages])
             stamp.touch()
         return self._version(folder)
 
@@ -35,7 +38,7 @@ class Venv:
 
     def _python(self) -> str:
         if not self._pythons:
-            return sys.executable
+            return self.usual
         for name in self._pythons:
             found = shutil.which(name)
             if found and subprocess.run([found, "--version"], capture_output=True).returncode == 0:
@@ -49,7 +52,8 @@ class Venv:
         return "?"
 
 
-def _run(argv: Sequence[str]) -> None:
+def run(argv: Sequence[str]) -> None:
+    """Run a command of an installation. Raises: Absent."""
     try:
         ended = subprocess.run(argv, capture_output=True, text=True, timeout=INSTALL_S)
     except subprocess.TimeoutExpired:
