@@ -54,9 +54,9 @@ async def test_runs_that_begin_while_the_writer_is_busy_share_one_transaction(st
         connection.set_trace_callback(lambda sql: starts.append(sql) if sql.startswith("BEGIN") else None)
         return gate.wait(30)
 
-    busy = asyncio.create_task(store._writer.run(trace_and_wait))
+    busy = asyncio.ensure_future(store._writer.run(trace_and_wait))
     await asyncio.sleep(0)  # the writer has its job, and then those of all runs
-    begins = [asyncio.create_task(store.begin(beginning(f"r{number}"))) for number in range(64)]
+    begins = [asyncio.ensure_future(store.begin(beginning(f"r{number}"))) for number in range(64)]
     await asyncio.sleep(0)
     gate.set()
     leases = await asyncio.gather(*begins)
@@ -75,7 +75,7 @@ async def test_a_run_that_fails_takes_no_other_of_its_transaction_down(store: Sq
 
 
 async def test_a_write_is_done_when_nobody_waits_for_it_any_more(store: SqlStore) -> None:
-    task = asyncio.create_task(store.begin(beginning("r1")))
+    task = asyncio.ensure_future(store.begin(beginning("r1")))
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
