@@ -105,7 +105,9 @@ class Handlers:
         body = await exchange.body()
         request = request_for(decode_body(body, CompactConversation, strict=self._strict))
         request = at_deployment(request, exchange.deployment)
-        compacted = await unless_gone(exchange, self._service.compact(request, self._caller(exchange), body))
+        compacting = self._service.compact(request, self._caller(exchange), body)
+        compacted, levels = await unless_gone(exchange, compacting)
+        exchange.add_headers(rate_headers(levels, azure=exchange.is_azure))
         await exchange.answer(200, encode(compacted))
 
     async def get_response(self, exchange: Exchange) -> None:

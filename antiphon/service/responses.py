@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from antiphon.core import conversation, validate
 from antiphon.core.ledger import Delivery
+from antiphon.core.rates import Level
 from antiphon.core.request_limits import check_input, check_outputs
 from antiphon.core.schema_bounds import check_schemas
 from antiphon.core.stream import ResponseStream
@@ -424,9 +425,11 @@ class Responses:
         self._check(request)
         return await (await self._plan_alone(request, caller)).count(self._engine)
 
-    async def compact(self, request: CreateResponse, caller: Caller, body: bytes) -> CompactedResponse:
-        """Sum a conversation up by one generation, which is counted and limited like any other; `body` is the request
-        as it came.
+    async def compact(
+        self, request: CreateResponse, caller: Caller, body: bytes
+    ) -> tuple[CompactedResponse, Sequence[Level]]:
+        """Sum a conversation up by one generation, which is counted and limited like any other, and tell how its
+        limits stand then; `body` is the request as it came.
 
         Raises: ClientError, EngineError, EngineUnavailable.
         """
@@ -443,8 +446,8 @@ class Responses:
             except BaseException:
                 await meter.cancel()
                 raise
-            await meter.settle(replace(work.base, usage=compacted.usage))
-        return compacted
+            levels = await meter.settle(replace(work.base, usage=compacted.usage))
+        return compacted, levels
 
     async def _sum_up(self, work: Work) -> CompactedResponse:
         generation = await work.compaction(self._engine)

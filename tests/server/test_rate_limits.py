@@ -78,6 +78,7 @@ def test_a_compaction_is_limited_and_counted_like_a_response() -> None:
     with serve(limits=limited(requests_per_minute=2, tokens_per_minute=100_000)) as live:
         compacted = live.http.post("/v1/responses/compact", json={"input": "Hi."})
         after = live.http.post("/v1/responses", json={"input": "[[say:x]]"})
+        assert compacted.headers["x-ratelimit-remaining-requests"] == "1"
         refused = live.http.post("/v1/responses/compact", json={"input": "Hi."})
 
     used = compacted.json()["usage"]["total_tokens"]
