@@ -11,6 +11,10 @@ from antiphon.wire.faults import too_long
 MAX_TOOLS = 1_024
 """In a request as a whole: its own, those in namespaces, and those that items bring."""
 MAX_ITEMS = 100_000
+MAX_PARTS = 100_000
+"""Of the contents and outputs of all items together."""
+MAX_EDITS = 1_024
+"""Entries of `context_management`."""
 MAX_PAIRS = 10_000
 _LEAST_BYTES = 16 * 2**10
 """A shorter body has no room for too many tools."""
@@ -24,11 +28,14 @@ class _Request(Struct, gc=False):
     input: Raw = _NONE
     items: Raw = _NONE
     tool_outputs: Raw = _NONE
+    context_management: Raw = _NONE
     metadata: Raw = _NONE
 
 
 class _Holder(Struct, gc=False):
     tools: Raw = _NONE
+    content: Raw = _NONE
+    output: Raw = _NONE
 
 
 _request = msgspec.json.Decoder(_Request)
@@ -45,11 +52,16 @@ def check_lengths(body: bytes) -> None:
     request = _read(_request, Raw(body))
     if request is None:
         return
-    tools = _count(request.tools, "tools", 0)
+    tools, parts = _count(request.tools, "tools", 0), 0
     for name in ("input", "items", "tool_outputs"):
         for index, item in enumerate(_members(getattr(request, name), name, MAX_ITEMS)):
             if item.tools is not _NONE:
                 tools = _count(item.tools, f"{name}[{index}].tools", tools)
+            for field, raw in (("content", item.content), ("output", item.output)):
+                parts += (added := _length(raw))
+                if added:
+                    _bound(f"{name}[{index}].{field}", parts, MAX_PARTS)
+    _bound("context_management", _length(request.context_management), MAX_EDITS)
     pairs = _read(_pairs, request.metadata) or {}
     if len(pairs) > MAX_PAIRS:
         raise too_long("metadata", MAX_PAIRS, len(pairs), "object")
@@ -65,6 +77,14 @@ def _count(raw: Raw, place: str, before: int) -> int:
             tools += len(inner) if inner is not None else 0
             _bound(place, tools, MAX_TOOLS)
     return tools
+
+
+def _length(raw: Raw) -> int:
+    """Of an array; 0 for everything else."""
+    if raw is _NONE or memoryview(raw)[0] != ord("["):
+        return 0
+    elements = _read(_elements, raw)
+    return len(elements) if elements is not None else 0
 
 
 def _members(raw: Raw, place: str, at_most: int) -> Sequence[_Holder]:

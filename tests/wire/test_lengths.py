@@ -12,6 +12,8 @@ from antiphon.wire.decode import decode_create
 
 TOOL = {"type": "function", "name": "look_up", "parameters": {"type": "object", "properties": {}}}
 
+PART = {"type": "input_text", "text": ""}
+
 
 def space(tools: int) -> dict[str, Any]:
     return {"type": "namespace", "name": "n", "description": "d", "tools": [TOOL] * tools}
@@ -34,6 +36,10 @@ def decoded(**fields: Any) -> Any:
         ({"tools": [TOOL] * 500 + [space(600)]}, "tools"),
         ({"input": [brought(600)] * 2}, "input[1].tools"),
         ({"tools": [TOOL] * 600, "input": [brought(500)]}, "input[0].tools"),
+        ({"input": [{"role": "user", "content": [PART] * 100_001}]}, "input[0].content"),
+        ({"input": [{"role": "user", "content": [PART] * 60_000}] * 2}, "input[1].content"),
+        ({"input": [{"type": "function_call_output", "call_id": "c", "output": [PART] * 100_001}]}, "input[0].output"),
+        ({"context_management": [{"type": "compaction"}] * 1025}, "context_management"),
         ({"input": [{"role": "user", "content": "x"}] * 100_001}, "input"),
         ({"input": [{"role": "user", "content": "x"}] * 100_001 + [7]}, "input"),
     ],
@@ -55,6 +61,11 @@ def test_a_hundred_thousand_tools_cost_next_to_nothing() -> None:
     with pytest.raises(InvalidRequest):
         decode_create(body)
     assert time.process_time() - began < 0.5
+
+
+def test_as_many_parts_as_are_allowed_are_read() -> None:
+    request = decoded(input=[{"role": "user", "content": [PART] * 50_000}, {"role": "user", "content": "x" * 20_000}])
+    assert len(request.input[0].content) == 50_000
 
 
 def test_schemas_are_bounded_together() -> None:
