@@ -5,25 +5,20 @@ import asyncio
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from msgspec.structs import replace
 
 from antiphon.assembly import build_service
 from antiphon.config.settings import Settings
-from antiphon.doctor.advice import NEEDS, codex_config, codex_context, model_block
-from antiphon.doctor.cures import missing_flags
+from antiphon.doctor.advice import CLIENTS, conclude
 from antiphon.doctor.examination import examine
-from antiphon.doctor.findings import Diagnosis, Finding, Patient
+from antiphon.doctor.findings import Diagnosis, Patient
 from antiphon.doctor.report import text_of
 from antiphon.engines.chat_http import ChatHttpEngine
 from antiphon.engines.chat_link import Link
-from antiphon.engines.chat_upstream import Upstream, parse_url
-from antiphon.errors import EngineError, SetupError
-from antiphon.service.caller import ANYBODY
-from antiphon.service.responses import Responses
+from antiphon.errors import SetupError
 
 HEALTHY, LACKING, UNREACHABLE = 0, 1, 2
 SUMMARY = "Find out what works behind a model server, and what it lacks."
@@ -38,7 +33,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """The flags of `antiphon doctor`."""
     command.epilog = NOTE
     command.add_argument("url", metavar="URL", help="the server's base URL, with /v1 or without")
-    command.add_argument("--client", choices=("codex",), help="also say what this client needs, and how to set it up")
+    command.add_argument(
+        "--client", choices=tuple(CLIENTS), help="also say what this client needs, and how to set it up"
+    )
     command.add_argument("--model", metavar="NAME", help="which model, where the server has several")
     command.add_argument("--api-key-env", metavar="NAME", help="the environment variable that holds the server's key")
     command.add_argument(
@@ -62,10 +59,9 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
 
 
 async def _diagnose(arguments: argparse.Namespace) -> Diagnosis:
-    key = _key(arguments.api_key_env)
     engine = ChatHttpEngine(
         [arguments.url],
-        link=Link(api_key=key),
+        link=Link(api_key=_key(arguments.api_key_env)),
         head_wait_s=arguments.timeout_s,
         first_token_timeout_s=arguments.timeout_s,
         idle_timeout_s=arguments.timeout_s,
@@ -74,52 +70,29 @@ async def _diagnose(arguments: argparse.Namespace) -> Diagnosis:
         service = build_service(Settings(store="memory", data_dir=Path(folder)), engine)
         try:
             await service.start()
-            patient = await _patient(arguments.url, key, service, arguments.model)
+            patient = await _patient(arguments.url, engine, arguments.model)
             findings = await examine(service, patient.model, at_most_s=arguments.timeout_s)
         finally:
             await service.close()
-    return _concluded(patient, findings, arguments)
+    given = {"api_key_env": arguments.api_key_env, "antiphon_url": arguments.antiphon_url}
+    return conclude(patient, findings, arguments.client, **given)
 
 
-async def _patient(url: str, key: str | None, service: Responses, wanted: str | None) -> Patient:
+async def _patient(url: str, engine: ChatHttpEngine, wanted: str | None) -> Patient:
     """Raises: SetupError when the server does not say what it has, or has it not."""
-    upstream = Upstream(parse_url(url), Link(api_key=key))
-    try:
-        await upstream.learn()
-        if upstream.problem is not None:
-            raise SetupError(f"{url}: {upstream.problem}")
-        models = service.catalog.models(ANYBODY)
-        found = [model for model in models if wanted in (None, model.id)]
-        if len(found) != 1:
-            names = ", ".join(model.id for model in models) or "none"
-            raise SetupError(f"{url}: name one of its models with --model: {names}")
-        return Patient(
-            url=upstream.address.url,
-            server=upstream.server or "generic",
-            version=await upstream.version(),
-            model=found[0].id,
-            context_tokens=found[0].context_tokens,
-        )
-    except EngineError as error:
-        raise SetupError(f"{url}: {error.message}") from None
-    finally:
-        upstream.close()
-
-
-def _concluded(patient: Patient, findings: Sequence[Finding], arguments: argparse.Namespace) -> Diagnosis:
-    client = arguments.client
-    needs = NEEDS[client]
-    block = model_block(patient, findings, api_key_env=arguments.api_key_env, client=client)
-    flags = missing_flags(patient, findings)
-    diagnosis = Diagnosis(patient=patient, findings=findings, needs=needs, flags=flags, model_block=block)
-    if client is None:
-        return diagnosis
-    return replace(
-        diagnosis,
-        findings=(*findings, codex_context(patient)),
-        needs=(*needs, "context"),
-        client=client,
-        client_config=codex_config(patient, arguments.antiphon_url),
+    server, models = engine.servers[0], engine.models()
+    if server.problem is not None:
+        raise SetupError(f"{url}: {server.problem}")
+    found = [model for model in models if wanted in (None, model.id)]
+    if len(found) != 1:
+        names = ", ".join(model.id for model in models) or "none"
+        raise SetupError(f"{url}: name one of its models with --model: {names}")
+    return Patient(
+        url=server.address.url,
+        server=server.server or "generic",
+        version=await server.version(),
+        model=found[0].id,
+        context_tokens=found[0].context_tokens,
     )
 
 

@@ -25,7 +25,7 @@ async def examine(service: Responses, model: str, *, at_most_s: float) -> Sequen
                 await ask(service, {"model": model, "store": False, **body}, at_most_s=max(0.0, left_s))
                 for body in probe.requests
             ]
-        outcome, detail = probe.judge(answers)
+        outcome, detail = probe.verdict(answers)
         cure = cure_of(detail, probe.cure) if outcome == "missing" else None
         return Finding(name=probe.name, title=probe.title, outcome=outcome, detail=detail, cure=cure)
 

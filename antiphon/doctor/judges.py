@@ -8,7 +8,8 @@ from antiphon.doctor.answers import Answer
 from antiphon.doctor.findings import Outcome
 
 Verdict = tuple[Outcome, str]
-Judge = Callable[[Sequence[Answer]], Verdict]
+Judge = Callable[[Answer], Verdict]
+"""Judges an answer with which nothing went wrong."""
 WORKS: Verdict = ("works", "")
 ODD_WORDS = ("zyxqvu", "qvuzyx")
 """Nobody says them unless made to."""
@@ -19,80 +20,72 @@ _LEFT_OVER_CALL = re.compile(
 _LEFT_OVER_THOUGHT = re.compile(r"</?think>|</?thinking>|\[/?THINK\]|<\|channel\|>|◁/?think▷")
 
 
-def _troubles(answers: Sequence[Answer]) -> Verdict | None:
-    """What went wrong, where something did: a refusal is the server's, anything else tells nothing."""
+def verdict_on(answers: Sequence[Answer], judge: Judge, refusal: Verdict | None) -> Verdict:
+    """What the last answer shows, unless one went wrong: a refusal is the server's, anything else tells nothing.
+
+    `refusal` is what a refusal shows where it is not the server's.
+    """
     for answer in answers:
         if answer.error is not None and answer.error.status == 400:
-            return "missing", f"the server refuses it: {answer.problem}"
+            return refusal or ("missing", f"the server refuses it: {answer.problem}")
         if answer.problem is not None:
             return "failed", answer.problem
-    return None
+    return judge(answers[-1])
 
 
-def accepted(answers: Sequence[Answer]) -> Verdict:
+def accepted(_: Answer) -> Verdict:
     """It was taken."""
-    return _troubles(answers) or WORKS
+    return WORKS
 
 
-def answered(answers: Sequence[Answer]) -> Verdict:
+def answered(answer: Answer) -> Verdict:
     """Something was said."""
-    last = answers[-1]
-    if trouble := _troubles(answers):
-        return trouble
-    return WORKS if last.text.strip() or last.items("reasoning") else ("model", "it said nothing")
+    return WORKS if answer.text.strip() or answer.items("reasoning") else ("model", "it said nothing")
 
 
 def called(count: int) -> Judge:
     """So many calls were made, if the model felt like it."""
 
-    def judge(answers: Sequence[Answer]) -> Verdict:
-        if trouble := _troubles(answers):
-            return trouble
-        calls = answers[-1].items("function_call")
+    def judge(answer: Answer) -> Verdict:
+        calls = answer.items("function_call")
         if len(calls) >= count:
             return WORKS
-        if _LEFT_OVER_CALL.search(answers[-1].text):
+        if _LEFT_OVER_CALL.search(answer.text):
             return "missing", "the call stayed in the text: no parser reads it, or not the model's"
         return "model", f"it made {len(calls)} of {count} calls that it was asked for"
 
     return judge
 
 
-def forced(answers: Sequence[Answer]) -> Verdict:
+def forced(answer: Answer) -> Verdict:
     """A call was made, as was required."""
-    if trouble := _troubles(answers):
-        return trouble
-    calls = answers[-1].items("function_call")
-    if answers[-1].is_cut_off:
+    calls = answer.items("function_call")
+    if answer.is_cut_off:
         return "model", "it did not come to an end"
     return WORKS if calls else ("missing", "no call was made although one was required")
 
 
-def strictly_called(answers: Sequence[Answer]) -> Verdict:
+def strictly_called(answer: Answer) -> Verdict:
     """The arguments of the required call obey the schema."""
-    verdict = forced(answers)
+    verdict = forced(answer)
     if verdict[0] != "works":
         return verdict
-    arguments = _parsed(answers[-1].items("function_call")[0]["arguments"])
+    arguments = _parsed(answer.items("function_call")[0]["arguments"])
     return WORKS if _is_odd(arguments) else ("missing", "the arguments do not obey the tool's schema")
 
 
-def strictly_answered(answers: Sequence[Answer]) -> Verdict:
+def strictly_answered(answer: Answer) -> Verdict:
     """The text obeys the schema."""
-    if trouble := _troubles(answers):
-        return trouble
-    if answers[-1].is_cut_off:
+    if answer.is_cut_off:
         return "model", "it did not come to an end"
-    return WORKS if _is_odd(_parsed(answers[-1].text)) else ("missing", "the answer does not obey the schema")
+    return WORKS if _is_odd(_parsed(answer.text)) else ("missing", "the answer does not obey the schema")
 
 
 def obeyed(pattern: str) -> Judge:
     """The input of the required call fits the pattern."""
 
-    def judge(answers: Sequence[Answer]) -> Verdict:
-        if trouble := _troubles(answers):
-            return trouble
-        calls = answers[-1].items("custom_tool_call")
+    def judge(answer: Answer) -> Verdict:
+        calls = answer.items("custom_tool_call")
         if calls and re.fullmatch(pattern, calls[0]["input"]):
             return WORKS
         return "missing", "the input of the tool does not obey its grammar" if calls else "no call was made"
@@ -100,38 +93,26 @@ def obeyed(pattern: str) -> Judge:
     return judge
 
 
-def reasoned(answers: Sequence[Answer]) -> Verdict:
+def reasoned(answer: Answer) -> Verdict:
     """There were thoughts, and they are apart."""
-    if trouble := _troubles(answers):
-        return trouble
-    if answers[-1].items("reasoning"):
+    if answer.items("reasoning"):
         return WORKS
-    if _LEFT_OVER_THOUGHT.search(answers[-1].text):
+    if _LEFT_OVER_THOUGHT.search(answer.text):
         return "missing", "the thoughts stayed in the text: no parser reads them, or not the model's"
     return "model", "it did not think aloud"
 
 
-def cached(answers: Sequence[Answer]) -> Verdict:
+def cached(answer: Answer) -> Verdict:
     """The last prompt was found in the cache."""
-    if trouble := _troubles(answers):
-        return trouble
-    return WORKS if answers[-1].cached_tokens else ("missing", "none are reported for a prompt that was sent before")
+    return WORKS if answer.cached_tokens else ("missing", "none are reported for a prompt that was sent before")
 
 
-def weighed(answers: Sequence[Answer]) -> Verdict:
+def weighed(answer: Answer) -> Verdict:
     """The text has log probabilities."""
-    if trouble := _troubles(answers):
-        return trouble
-    parts = [part for item in answers[-1].items("message") for part in item["content"]]
+    parts = [part for item in answer.items("message") for part in item["content"]]
     if not parts:
         return "model", "it said nothing"
     return WORKS if parts[0].get("logprobs") else ("missing", "none were sent")
-
-
-def seen(answers: Sequence[Answer]) -> Verdict:
-    """The image was taken; a model that takes none is not the server's fault."""
-    trouble = _troubles(answers)
-    return ("model", "it takes none") if trouble and trouble[0] == "missing" else trouble or WORKS
 
 
 def _parsed(text: str) -> object:

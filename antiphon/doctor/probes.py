@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from antiphon.doctor import judges
+from antiphon.doctor.answers import Answer
 from antiphon.doctor.findings import Cure
 from antiphon.doctor.judges import ODD_WORDS
 
 
 class Probe(Struct, frozen=True, kw_only=True):
-    """Requests that are sent one after the other, and the judge of their answers.
+    """Requests that are sent one after the other, and the judge of the last answer.
 
-    `cure` is what helps where it is missing.
+    `cure` is what helps where it is missing, `refusal` what a refusal shows where it is not the server's.
     """
 
     name: str
@@ -23,6 +24,11 @@ class Probe(Struct, frozen=True, kw_only=True):
     requests: Sequence[Mapping[str, object]]
     judge: judges.Judge
     cure: Cure | None = None
+    refusal: judges.Verdict | None = None
+
+    def verdict(self, answers: Sequence[Answer]) -> judges.Verdict:
+        """What the answers to the requests show."""
+        return judges.verdict_on(answers, self.judge, self.refusal)
 
 
 _SHORT = 64
@@ -114,18 +120,8 @@ PROBES: Sequence[Probe] = (
             {
                 "input": [
                     _message("user", "How is the weather in Paris and in Rome?"),
-                    {
-                        "type": "function_call",
-                        "call_id": "call_a1b2c3d4e",
-                        "name": "weather",
-                        "arguments": '{"city":"Paris"}',
-                    },
-                    {
-                        "type": "function_call",
-                        "call_id": "call_f5g6h7i8j",
-                        "name": "weather",
-                        "arguments": '{"city":"Rome"}',
-                    },
+                    _call("call_a1b2c3d4e", '{"city":"Paris"}'),
+                    _call("call_f5g6h7i8j", '{"city":"Rome"}'),
                     {"type": "function_call_output", "call_id": "call_a1b2c3d4e", "output": "Rain."},
                     {"type": "function_call_output", "call_id": "call_f5g6h7i8j", "output": "Sun."},
                 ],
@@ -259,6 +255,7 @@ PROBES: Sequence[Probe] = (
                 "max_output_tokens": _SHORT,
             }
         ],
-        judge=judges.seen,
+        judge=judges.accepted,
+        refusal=("model", "it takes none"),
     ),
 )

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from antiphon.doctor.cures import UNKNOWN, command_of
 from antiphon.doctor.findings import Diagnosis, Finding, Patient
 
-_WORDS = {"works": "works", "missing": "MISSING", "model": "model", "failed": "failed"}
-
 
 def text_of(diagnosis: Diagnosis) -> str:
     """All of it, ready to print."""
@@ -26,12 +24,7 @@ def _lines(diagnosis: Diagnosis) -> Iterator[str]:
         yield from ("", f"{UNKNOWN}: the model's page names its parser; this name is of no known family.")
     yield from ("", "For antiphon.toml:", "", *_indented(diagnosis.model_block))
     if diagnosis.client_config is not None:
-        yield from (
-            "",
-            f"For {(diagnosis.client or '').capitalize()}'s config.toml:",
-            "",
-            *_indented(diagnosis.client_config),
-        )
+        yield from ("", f"For {_who(diagnosis)}'s config.toml:", "", *_indented(diagnosis.client_config))
     yield from ("", _verdict(diagnosis))
 
 
@@ -44,13 +37,18 @@ def _headline(patient: Patient) -> str:
 
 def _line(finding: Finding) -> str:
     detail = f": {finding.detail}" if finding.detail else ""
-    return f"  {_WORDS[finding.outcome]:<8} {finding.title}{detail}"
+    word = "MISSING" if finding.outcome == "missing" else finding.outcome
+    return f"  {word:<8} {finding.title}{detail}"
 
 
 def _verdict(diagnosis: Diagnosis) -> str:
-    who = (diagnosis.client or "a client").capitalize()
+    who = _who(diagnosis)
     lacking = [finding.title for finding in diagnosis.lacking]
     return f"{who} lacks: {'; '.join(lacking)}." if lacking else f"{who} has all that it needs."
+
+
+def _who(diagnosis: Diagnosis) -> str:
+    return (diagnosis.client or "a client").capitalize()
 
 
 def _indented(block: str) -> list[str]:

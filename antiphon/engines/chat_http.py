@@ -107,6 +107,11 @@ class ChatHttpEngine:
         """Return once no generation runs, or waits for a place."""
         await self._pool.idle()
 
+    @property
+    def servers(self) -> Sequence[Upstream]:
+        """The servers as last known, in the order of the URLs."""
+        return self._pool.servers
+
     def upstreams(self) -> Sequence[UpstreamFigures]:
         """Each server's figures, in the order of the URLs."""
         return self._pool.figures()

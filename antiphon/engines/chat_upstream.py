@@ -151,14 +151,7 @@ class Upstream:
     async def version(self) -> str | None:
         """The version that it tells, if it does."""
         path, key = VERSIONS.get(self._server or "", ("", ""))
-        if not path:
-            return None
-        try:
-            async with asyncio.timeout(self._learn_timeout_s):
-                found = msgspec.json.decode(await self._get(self.address.root + path))
-        except (TimeoutError, EngineError, *NOT_JSON):
-            return None
-        version = found.get(key) if isinstance(found, dict) else None
+        version = (await self._told(path)).get(key) if path else None
         return version if isinstance(version, str) else None
 
     async def _list(self) -> "list[_Card]":
@@ -167,14 +160,18 @@ class Upstream:
     async def _recognise(self) -> str:
         """What kind of server it is, by what it answers elsewhere."""
         for path, key, server in PROBES:
-            try:
-                async with asyncio.timeout(self._learn_timeout_s):
-                    found = msgspec.json.decode(await self._get(self.address.root + path))
-            except (TimeoutError, EngineError, *NOT_JSON):
-                continue
-            if isinstance(found, dict) and key in found:
+            if key in await self._told(path):
                 return server
         return "generic"
+
+    async def _told(self, path: str) -> Mapping[str, object]:
+        """The JSON object that it answers with there; empty where it answers otherwise, or not in time."""
+        try:
+            async with asyncio.timeout(self._learn_timeout_s):
+                found = msgspec.json.decode(await self._get(self.address.root + path))
+        except (TimeoutError, EngineError, *NOT_JSON):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     async def _get(self, path: str) -> bytes:
         """The body of an answer to GET. Raises: EngineError for every status but 200."""

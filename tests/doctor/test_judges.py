@@ -10,6 +10,7 @@ from antiphon.doctor.answers import Answer
 from antiphon.doctor.cures import cure_of, missing_flags
 from antiphon.doctor.findings import Cure, Finding, Patient
 from antiphon.doctor.parsers import parsers_for
+from antiphon.doctor.probes import PROBES
 from antiphon.errors import EngineError, InvalidRequest
 
 REFUSED = Answer(error=InvalidRequest('"auto" tool choice requires --tool-call-parser to be set'))
@@ -54,16 +55,22 @@ def called(arguments: str = "{}") -> Mapping[str, Any]:
         (judges.cached, said("x", usage={"input_tokens_details": {"cached_tokens": 0}}), "missing"),
         (judges.cached, said("x", usage=None), "missing"),
         (judges.weighed, said("x"), "missing"),
-        (judges.seen, REFUSED, "model"),
-        (judges.seen, said("A square."), "works"),
+        (judges.accepted, said("A square."), "works"),
     ],
 )
 def test_an_answer_is_judged(judge: judges.Judge, answer: Answer, outcome: str) -> None:
-    assert judge([answer])[0] == outcome
+    assert judges.verdict_on([answer], judge, None)[0] == outcome
 
 
 def test_an_early_refusal_counts_as_well() -> None:
-    assert judges.cached([REFUSED, said("x")])[0] == "missing"
+    assert judges.verdict_on([REFUSED, said("x")], judges.cached, None)[0] == "missing"
+
+
+def test_a_model_that_takes_no_images_is_not_the_servers_fault() -> None:
+    images = next(probe for probe in PROBES if probe.name == "images")
+    assert images.verdict([REFUSED]) == ("model", "it takes none")
+    assert images.verdict([BROKEN])[0] == "failed"
+    assert images.verdict([said("A square.")])[0] == "works"
 
 
 @pytest.mark.parametrize(
