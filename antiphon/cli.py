@@ -1,7 +1,6 @@
 """The command `antiphon`."""
 
 import argparse
-import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -20,9 +19,9 @@ from antiphon import (
     vllm_command,
 )
 from antiphon.audit import recorded
-from antiphon.config.flags import add_flags, given_flags
+from antiphon.config.flags import add_flags
 from antiphon.config.settings import Row, rows, written
-from antiphon.config.sources import ConfigError, Loaded, load
+from antiphon.config.sources import ConfigError, Loaded, load_given
 from antiphon.config.values import suggestion
 from antiphon.coverage.command import add_coverage_command
 from antiphon.errors import SetupError
@@ -122,7 +121,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     try:
         return doctor_command.run(arguments, _say)
     except SetupError as error:
-        return _complain([str(error)], MISUSE)
+        return _complain([str(error)], doctor_command.UNREACHABLE)
 
 
 def keys(arguments: argparse.Namespace) -> int:
@@ -207,7 +206,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _load(arguments: argparse.Namespace) -> Loaded:
-    loaded = load(given_flags(arguments), os.environ, Path(arguments.config) if arguments.config else None)
+    loaded = load_given(arguments)
     for warning in loaded.warnings:
         print(f"antiphon: warning: {warning}", file=sys.stderr)
     return loaded

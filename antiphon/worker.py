@@ -6,7 +6,6 @@ JSON: that it is ready, or why it cannot be.
 
 import argparse
 import asyncio
-import os
 import signal
 import socket
 import sys
@@ -17,9 +16,9 @@ import msgspec
 from msgspec import Struct
 
 from antiphon import assembly
-from antiphon.config.flags import add_flags, given_flags
+from antiphon.config.flags import add_flags
 from antiphon.config.settings import Settings
-from antiphon.config.sources import load
+from antiphon.config.sources import load_given
 from antiphon.errors import SetupError
 
 
@@ -78,8 +77,7 @@ def _serve(place: WorkerPlace, channel: socket.socket, listening: socket.socket,
     arguments = parser.parse_args(flags)
 
     def read_settings() -> Settings:
-        path = Path(arguments.config) if arguments.config else None
-        return load(given_flags(arguments), os.environ, path).settings
+        return load_given(arguments).settings
 
     def say(banner: str) -> None:
         _tell(channel, Ready(banner))

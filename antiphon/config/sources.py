@@ -1,11 +1,14 @@
 """The effective settings, gathered from flags, environment and file: the first of these that has a value wins."""
 
+import argparse
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
+from antiphon.config.flags import given_flags
 from antiphon.config.rules import broken_rules
 from antiphon.config.settings import Row, Settings, rows
 from antiphon.config.table_reader import KINDS, read_tables
@@ -70,6 +73,11 @@ def load(flags: Mapping[str, str], environment: Mapping[str, str], config: Path 
     if problems:
         raise ConfigError(problems)
     return Loaded(settings, origins, tuple(_odd_variables(environment)))
+
+
+def load_given(arguments: argparse.Namespace) -> Loaded:
+    """The settings of a command line whose flags `add_flags` has declared. Raises: ConfigError."""
+    return load(given_flags(arguments), os.environ, Path(arguments.config) if arguments.config else None)
 
 
 def _first(
