@@ -4,7 +4,7 @@ deliver tool outputs."""
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -667,13 +667,13 @@ async def _end_unseen(
     generation: Generation | None,
 ) -> None:
     """End a run that nobody waits for any more: its row may be written, and its conversation must be let go."""
-    try:
-        run = start(await reserving)
-    except AntiphonError:
-        if generation is not None:
-            await generation.close()
-    else:
-        run.cancel()
+    with suppress(AntiphonError):  # there is nobody to hear of it
+        try:
+            start(await reserving).cancel()
+        except BaseException:
+            if generation is not None:
+                await generation.close()
+            raise
 
 
 def _unknown(response_id: str) -> NotFound:
