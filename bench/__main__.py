@@ -4,7 +4,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 
 import uvloop
@@ -15,7 +14,6 @@ from bench.contenders.nginx import Nginx
 from bench.contenders.ours import Ours
 from bench.contenders.python_servers import LiteLLM, Ogx, OpenResponsesServer
 from bench.contenders.rust_servers import AgenticApi, CodexRelay, Smg
-from bench.contenders.venv import Venv
 from bench.figures import OURS, YARDSTICK, Run
 from bench.goals import GOALS, verdicts
 from bench.modes import MODES
@@ -36,7 +34,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.vllm:
         return compare(arguments.rounds or VLLM_ROUNDS, arguments.results)
-    Venv.usual = arguments.python or Venv.usual
     plan = _plan(arguments)
     run = uvloop.run(Session(plan).run())
     if missing := [name for name in (OURS, YARDSTICK) if run.server(name) is None]:
@@ -61,9 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:
-    contenders: list[Contender] = [Ours(), Nginx()]
+    contenders: list[Contender] = [Ours(arguments.python), Nginx()]
     if not arguments.quick:
-        contenders += [AgenticApi(), Smg(), CodexRelay(), OpenResponsesServer(), LiteLLM(), Ogx()]
+        contenders += [AgenticApi(), Smg(), CodexRelay()]
+        contenders += [OpenResponsesServer(arguments.python), LiteLLM(arguments.python), Ogx()]
     if arguments.servers:
         contenders = [one for one in contenders if one.name in (OURS, YARDSTICK, *arguments.servers.split(","))]
     modes = [mode for mode in MODES if mode.in_brief or not arguments.quick]
@@ -74,7 +72,8 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         modes=modes,
         rounds=arguments.rounds or 5,
         budget_s=BRIEF_BUDGET_S if arguments.quick else FULL_BUDGET_S,
-        cache=arguments.cache / sha256(Venv.usual.encode()).hexdigest()[:8] if arguments.python else arguments.cache,
+        cache=arguments.cache,
+        python=arguments.python,
         brief=arguments.quick,
     )
 
@@ -104,7 +103,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--servers", metavar="NAME,…", help="only these beside ours and nginx")
     parser.add_argument("--modes", metavar="NAME,…", help="only these: " + ", ".join(mode.name for mode in MODES))
     parser.add_argument(
-        "--python", metavar="PATH", help="the interpreter of the servers in Python, ours too; default: this one"
+        "--python",
+        metavar="PATH",
+        default=sys.executable,
+        help="the interpreter of the servers in Python, ours too; default: this one",
     )
     parser.add_argument("--rounds", type=int, metavar="N", help="default 5")
     parser.add_argument("--results", type=Path, metavar="DIR", help="where to write; default bench/results")

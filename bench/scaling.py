@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from math import log
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ async def measure_requests(server: Server) -> list[Point]:
             for number in range(min(size_kb // 4, 1000))
         ]
         said = [*items, {"role": "user", "content": _SHORT}]
-        cost = await server.cost_ms(lambda said=said, tools=tools: server.post(input=said, tools=tools))  # type: ignore[misc]
+        cost = await server.cost_ms(partial(server.post, input=said, tools=tools))
         points.append(Point("request", "KB of request", size_kb, cost))
     return points
 
@@ -97,7 +98,7 @@ async def measure_chain(server: Server) -> list[Point]:
     for turn in range(1, TURNS[-1] + 1):
         before = {"previous_response_id": last} if last else {}
         if turn in TURNS:
-            cost = await server.cost_ms(lambda before=before: server.post(input=_SHORT, **before))  # type: ignore[misc]
+            cost = await server.cost_ms(partial(server.post, input=_SHORT, **before))
             points.append(Point("chain", "turns of history", turn, cost))
         last = await server.post(input=_SHORT, **before)
     return points
@@ -116,8 +117,8 @@ async def measure_answers(server: Server) -> list[Point]:
         tries = TRIES if tokens <= 10_000 else 1
         points.append(Point("stream", "tokens of answer", tokens, await server.cost_ms(stream, tries)))
         whole, again = f"/v1/responses/{made[-1]}", f"/v1/responses/{made[-1]}?stream=true"
-        points.append(Point("fetch", "tokens of answer", tokens, await server.cost_ms(lambda: server.get(whole))))  # noqa: B023
-        points.append(Point("replay", "tokens of answer", tokens, await server.cost_ms(lambda: server.get(again))))  # noqa: B023
+        points.append(Point("fetch", "tokens of answer", tokens, await server.cost_ms(partial(server.get, whole))))
+        points.append(Point("replay", "tokens of answer", tokens, await server.cost_ms(partial(server.get, again))))
     return points
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from msgspec import Struct
 
 from bench.contenders.contender import Absent, Contender, Started, Variant, free_port
-from bench.contenders.venv import Venv
 from bench.figures import DIRECT, OURS, Run, Server
 from bench.measurement import Row, measure
 from bench.modes import STORED, STORED_TIMES, SYSCALLS, WARM_UP, Mode
@@ -33,6 +32,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     rounds: int
     budget_s: float
     cache: Path
+    python: str
     brief: bool
 
 
@@ -69,7 +69,7 @@ class Session:
             "rounds": str(rounds),
             "servers asked for": ", ".join(contender.name for contender in self._plan.contenders),
             "machine": _machine(),
-            "python": _python(),
+            "python": _version_of(self._plan.python),
             "load average before and after": f"{load_before} and {_load_average()} (the benchmark's own included)",
         }
         return Run(about=about, servers=self._servers, absent=self._absent, rows=self._rows)
@@ -157,9 +157,9 @@ class Session:
         _say(f"{row.round:2} {row.mode:10} {row.server:24} {figures}{pace}{fault}")
 
 
-def _python() -> str:
+def _version_of(python: str) -> str:
     """Version and build of the interpreter that the servers in Python run on."""
-    asked = [Venv.usual, "-c", "import platform; print(platform.python_version(), *platform.python_build())"]
+    asked = [python, "-c", "import platform; print(platform.python_version(), *platform.python_build())"]
     return subprocess.run(asked, capture_output=True, text=True, timeout=10).stdout.strip()
 
 

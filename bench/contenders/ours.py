@@ -7,7 +7,7 @@ from pathlib import Path
 
 from antiphon import __version__
 from bench.contenders.contender import Command, Variant
-from bench.contenders.venv import Venv, run
+from bench.contenders.venv import run
 from bench.load.run import API_KEY
 
 ROOT = Path(__file__).parents[2]
@@ -18,8 +18,8 @@ class Ours:
     ready_path = "/ready"
     variants: Sequence[Variant] = (Variant(name="antiphon", note="everything on, stored in SQLite"),)
 
-    def __init__(self) -> None:
-        self._python = sys.executable
+    def __init__(self, python: str = sys.executable) -> None:
+        self._python = python
 
     def install(self, cache: Path) -> str:
         """The version, and the commit where there is one."""
@@ -28,8 +28,8 @@ class Ours:
             commit = subprocess.run(asked, capture_output=True, text=True, timeout=10).stdout.strip()
         except FileNotFoundError:
             commit = ""
-        if Venv.usual != sys.executable:
-            self._python = _installed(cache / "antiphon", Venv.usual)
+        if self._python != sys.executable:
+            self._python = _installed(cache / "antiphon", self._python)
         return f"{__version__} ({commit})" if commit else __version__
 
     def command(self, port: int, upstream: str, folder: Path) -> Command:

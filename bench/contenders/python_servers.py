@@ -66,8 +66,8 @@ class OpenResponsesServer:
         ),
     )
 
-    def __init__(self) -> None:
-        self._venv = Venv("open-responses-server", ["open-responses-server", "mcp<2"])
+    def __init__(self, python: str) -> None:
+        self._venv = Venv("open-responses-server", ["open-responses-server", "mcp<2"], [python])
         self._program = ""
 
     def install(self, cache: Path) -> str:
@@ -102,8 +102,8 @@ class LiteLLM:
         ),
     )
 
-    def __init__(self) -> None:
-        self._venv = Venv("litellm", ["litellm[proxy]==1.106.2"])
+    def __init__(self, python: str) -> None:
+        self._venv = Venv("litellm", ["litellm[proxy]==1.106.2"], [python])
         self._program = ""
 
     def install(self, cache: Path) -> str:

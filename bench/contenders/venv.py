@@ -12,24 +12,21 @@ INSTALL_S = 240.0
 
 
 class Venv:
-    """An environment named after its first package, made with the first of `pythons` that is here, or the usual one."""
+    """An environment named after its first package, made with the first of `pythons` that is here."""
 
-    usual = sys.executable
-    """The interpreter of every environment that does not need another one."""
-
-    def __init__(self, name: str, packages: Sequence[str], pythons: Sequence[str] = ()) -> None:
+    def __init__(self, name: str, packages: Sequence[str], pythons: Sequence[str] = (sys.executable,)) -> None:
         self.name = name
         self._packages = packages
         self._pythons = pythons
 
     def install(self, cache: Path) -> str:
-        """Make the environment if it is not there; the version of the package. Raises: Absent."""
-        folder = cache / self.name
+        """Make the environment if there is none of this interpreter; the version of the package. Raises: Absent."""
+        folder, python = cache / self.name, self._python()
         stamp = folder / "installed"
-        if not stamp.exists():
-            run([self._python(), "-m", "venv", "--clear", str(folder)])
+        if not stamp.exists() or stamp.read_text() != python:
+            run([python, "-m", "venv", "--clear", str(folder)])
             run([str(folder / "bin/python"), "-m", "pip", "install", "--quiet", *self._packages])
-            stamp.touch()
+            stamp.write_text(python)
         return self._version(folder)
 
     def program(self, cache: Path, name: str) -> str:
@@ -37,8 +34,6 @@ class Venv:
         return str(cache / self.name / "bin" / name)
 
     def _python(self) -> str:
-        if not self._pythons:
-            return self.usual
         for name in self._pythons:
             found = shutil.which(name)
             if found and subprocess.run([found, "--version"], capture_output=True).returncode == 0:
