@@ -46,17 +46,21 @@ _FLAGS: Mapping[str, Sequence[tuple[str, frozenset[Cure | None], tuple[int, ...]
         ("--max-logprobs 20", frozenset({"logprobs"}), ()),
     ),
     "llama.cpp": (
-        ("--jinja", frozenset({"template", "tools"}), ()),
+        ("--jinja", frozenset({"template"}), ()),
         ("--reasoning-format deepseek", frozenset({"reasoning"}), ()),
     ),
-    "sglang": (
-        ("--tool-call-parser {tools}", frozenset({"tools"}), ()),
-        ("--reasoning-parser {reasoning}", frozenset({"reasoning"}), ()),
+    "sglang": (  # whose parsers have names of their own
+        (f"--tool-call-parser {UNKNOWN}", frozenset({"tools"}), ()),
+        (f"--reasoning-parser {UNKNOWN}", frozenset({"reasoning"}), ()),
         ("--enable-cache-report", frozenset({"cache"}), ()),
     ),
 }
 
-_NAMED: Sequence[tuple[str, Cure]] = (("--tool-call-parser", "tools"), ("--reasoning-parser", "reasoning"))
+_NAMED: Sequence[tuple[str, Cure]] = (
+    ("--tool-call-parser", "tools"),
+    ("--reasoning-parser", "reasoning"),
+    ("--jinja", "template"),
+)
 
 
 def cure_of(detail: str, usual: Cure | None) -> Cure | None:

@@ -21,7 +21,10 @@ def _lines(diagnosis: Diagnosis) -> Iterator[str]:
     if command is not None:
         yield from ("", "Start the server with these flags beside those it has:", "", f"    {command}")
     if any(UNKNOWN in flag for flag in diagnosis.flags):
-        yield from ("", f"{UNKNOWN}: the model's page names its parser; this name is of no known family.")
+        yield from (
+            "",
+            f"{UNKNOWN}: which one fits the model is not known here; the model's page or the server's names it.",
+        )
     yield from ("", "For antiphon.toml:", "", *_indented(diagnosis.model_block))
     if diagnosis.client_config is not None:
         yield from ("", f"For {_who(diagnosis)}'s config.toml:", "", *_indented(diagnosis.client_config))

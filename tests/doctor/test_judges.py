@@ -113,3 +113,11 @@ def test_the_flags_are_those_of_the_server_its_version_and_its_model() -> None:
 def test_a_flag_that_the_server_asks_for_is_the_cure() -> None:
     assert cure_of("it requires --tool-call-parser to be set", "strict") == "tools"
     assert cure_of("the arguments do not obey the schema", "strict") == "strict"
+    named = cure_of("tools param requires --jinja flag", "tools")
+    assert named is not None
+    assert missing_flags(patient("tiny", server="llama.cpp"), [lacking(named)]) == ["--jinja"]
+
+
+def test_no_flag_is_named_that_would_not_help() -> None:
+    assert missing_flags(patient("tiny", server="llama.cpp"), [lacking("tools")]) == []
+    assert missing_flags(patient("Qwen/Qwen3-8B", server="sglang"), [lacking("tools")]) == ["--tool-call-parser PARSER"]
