@@ -2,19 +2,28 @@
 
 import json
 import socket
+from collections.abc import Iterator
 
 import pytest
 
-from tests.live import CLIENT_S, Live
+from tests.command import started
+from tests.live import CLIENT_S
 
 ROUNDS = 25
 
 
-def _pieces(live: Live, body: dict[str, object], until: bytes) -> list[bytes]:
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """Of a server in a process of its own, beside which a client reads at once."""
+    with started("--engine", "scripted", "--store", "memory", "--no-access-log") as server:
+        yield int(server.origin.rpartition(":")[2])
+
+
+def _pieces(port: int, body: dict[str, object], until: bytes) -> list[bytes]:
     """The answer as it came, read by read, up to its end."""
     sent = json.dumps(body).encode()
     head = b"POST /v1/responses HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", live.port), timeout=CLIENT_S) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=CLIENT_S) as client:
         client.sendall(head % len(sent) + sent)
         pieces: list[bytes] = []
         while not pieces or not pieces[-1].endswith(until):
@@ -23,14 +32,14 @@ def _pieces(live: Live, body: dict[str, object], until: bytes) -> list[bytes]:
         return pieces
 
 
-def test_headers_leave_with_the_first_event_and_the_end_with_the_last(live: Live) -> None:
+def test_headers_leave_with_the_first_event_and_the_end_with_the_last(port: int) -> None:
     for _ in range(ROUNDS):
-        pieces = _pieces(live, {"input": "Hello.", "stream": True}, b"\r\n0\r\n\r\n")
+        pieces = _pieces(port, {"input": "Hello.", "stream": True}, b"\r\n0\r\n\r\n")
         assert b"event: response.created" in pieces[0]
         assert b"event: response.completed" in pieces[-1]
 
 
 @pytest.mark.parametrize("extra", [{}, {"temperature": 9}])
-def test_an_answer_in_json_leaves_in_one_piece(live: Live, extra: dict[str, object]) -> None:
+def test_an_answer_in_json_leaves_in_one_piece(port: int, extra: dict[str, object]) -> None:
     for _ in range(ROUNDS):
-        assert len(_pieces(live, {"input": "Hello.", **extra}, b"}")) == 1
+        assert len(_pieces(port, {"input": "Hello.", **extra}, b"}")) == 1
