@@ -53,14 +53,15 @@ def one_stream(live: Live, number: int) -> None:
     if kind == "asking":
         fields |= {"tools": TOOLS, "await_tool_outputs": True}
     with suppress(httpx.HTTPError), reading(live.http, said, **fields) as stream:
-        for _ in range(chance.randrange(1, 20)):
+        read = chance.randrange(1, 20)
+        for _ in range(read):
             stream.next()
         if kind == "left" or kind == "asking":
             return
         if kind == "cancelled":
             live.http.post(f"/v1/responses/{stream.response_id}/cancel")
         if kind == "resumed":
-            with resuming(live.http, stream.response_id, chance.randrange(0, 3)) as second:
+            with resuming(live.http, stream.response_id, chance.randrange(0, min(3, read))) as second:
                 second.next()
         stream.rest()
 
