@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from antiphon.config.sources import load
-from tests.builtin_model import builtin_model
 from tests.command import environment, run
+from tests.llama_server import serve_llama
 
 CONTEXT_TOKENS = 4096
 BOUND_S = 330
@@ -20,19 +20,8 @@ BOUND_S = 330
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    model = builtin_model()
-    xllamacpp = pytest.importorskip("xllamacpp")
-    params = xllamacpp.CommonParams()
-    params.model.path = str(model)
-    params.model_alias = {"tiny"}
-    params.n_ctx = CONTEXT_TOKENS
-    params.n_parallel = 1
-    params.use_jinja = True
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
-    params.verbosity = -1
-    server = xllamacpp.Server(params)
-    yield server.listening_address
-    del server
+    with serve_llama(context_tokens=CONTEXT_TOKENS, threads=2) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from antiphon.core.chat import ChatRequest, Function, Message, OutputFormat, Sam
 from antiphon.core.deltas import CallStart, Delta, Finish, TextDelta, Usage
 from antiphon.engines.chat_http import ChatHttpEngine
 from antiphon.errors import ContextLengthExceeded, InvalidRequest
-from tests.builtin_model import builtin_model
+from tests.llama_server import serve_llama
 
 pytestmark = pytest.mark.anyio
 BOUND_S = 60.0
@@ -24,18 +24,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    model = builtin_model()
-    xllamacpp = pytest.importorskip("xllamacpp")
-    params = xllamacpp.CommonParams()
-    params.model.path = str(model)
-    params.model_alias = {"tiny"}
-    params.n_ctx = CONTEXT_TOKENS
-    params.n_parallel = 1
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
-    params.verbosity = -1
-    server = xllamacpp.Server(params)
-    yield server.listening_address
-    del server
+    with serve_llama(context_tokens=CONTEXT_TOKENS) as address:
+        yield address
 
 
 async def answer(url: str, text: str = "Tell me a story.", *, max_tokens: int = 8, **given: object) -> list[Delta]:

@@ -2,20 +2,17 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import openai
 import pytest
 
-from antiphon.engines.chat_http import ChatHttpEngine
 from antiphon.errors import SetupError
 from antiphon.readers.grammars import ChildGrammars
 from tests.builtin_model import unavailable
-from tests.live import serve as serve_responses
 from tests.vllm import serving
 from tests.vllm.installation import install, install_case_plugin, install_project
-from tests.vllm.serving import CLIENT_S, Vllm, make_model
+from tests.vllm.serving import Vllm, make_model
 from tests.vllm.tiny_model import LORA
 
 
@@ -64,11 +61,5 @@ def vllm(
 @pytest.fixture(scope="module", params=["gateway", "plugin"])
 def client(request: pytest.FixtureRequest, vllm: Vllm) -> Iterator[openai.OpenAI]:
     """A client of a server of ours in front of vLLM, or of ours within vLLM's."""
-    with ExitStack() as stack:
-        base_url = vllm.base_url
-        if request.param == "gateway":
-            engine = ChatHttpEngine([vllm.base_url], api_key=vllm.api_key)
-            base_url = stack.enter_context(serve_responses(engine, grammars=ChildGrammars(timeout_s=10))).base_url
-        yield stack.enter_context(
-            openai.OpenAI(base_url=base_url, api_key=vllm.api_key, timeout=CLIENT_S, max_retries=0)
-        )
+    with serving.client_of(request.param, vllm, grammars=ChildGrammars(timeout_s=10)) as client:
+        yield client

@@ -7,12 +7,16 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
+import openai
 from msgspec import Struct
 
+from antiphon.engines.chat_http import ChatHttpEngine
+from tests.live import serve as serve_responses
 from tests.live import wait_until
 from tests.vllm.installation import VERSION as VERSION_NAME
 from tests.vllm.tiny_model import CONTEXT_TOKENS
@@ -133,3 +137,16 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             process.wait(STOP_S)
         except subprocess.TimeoutExpired:
             continue
+
+
+@contextmanager
+def client_of(way: str, vllm: Vllm, **options: Any) -> Iterator[openai.OpenAI]:
+    """A client of ours: in front of vLLM (`gateway`), by a server with these options, or within vLLM's (`plugin`)."""
+    with ExitStack() as stack:
+        base_url = vllm.base_url
+        if way == "gateway":
+            engine = ChatHttpEngine([vllm.base_url], api_key=vllm.api_key)
+            base_url = stack.enter_context(serve_responses(engine, **options)).base_url
+        yield stack.enter_context(
+            openai.OpenAI(base_url=base_url, api_key=vllm.api_key, timeout=CLIENT_S, max_retries=0)
+        )

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.vllm import tiny_model
-from tests.vllm.tiny_model import CONTEXT_TOKENS, HIDDEN, INNER, MARK_IDS, VOCABULARY
+from tests.vllm.tiny_model import HIDDEN, INNER, MARK_IDS, VOCABULARY, tokenizer_config
 
 IMAGE, AROUND, WHOLE = "<image>", "<fake_token_around_image>", "<global-img>"
 IMAGE_MARKS = (IMAGE, AROUND, WHOLE, "<end_of_utterance>")
@@ -68,20 +68,11 @@ def processors() -> dict[str, dict[str, object]]:
 def write(directory: Path) -> None:
     """Write the whole description."""
     directory.mkdir(parents=True, exist_ok=True)
-    tokens = {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "bos_token": "<|im_start|>",
-        "eos_token": "<|im_end|>",
-        "pad_token": "<|im_end|>",
-        "model_max_length": CONTEXT_TOKENS,
-        "clean_up_tokenization_spaces": False,
-        "chat_template": tiny_model.TEMPLATE.strip().replace("{{ part.text }}", _PART),
-    }
     files: dict[str, object] = {
         "config.json": config(),
         "generation_config.json": {"eos_token_id": MARK_IDS["<|im_end|>"]},
         "tokenizer.json": tokenizer(),
-        "tokenizer_config.json": tokens,
+        "tokenizer_config.json": tokenizer_config(tiny_model.TEMPLATE.strip().replace("{{ part.text }}", _PART)),
         **processors(),
     }
     for name, content in files.items():

@@ -4,17 +4,14 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 
-from antiphon.engines.chat_http import ChatHttpEngine
-from tests.live import serve as serve_responses
 from tests.vllm import serving
-from tests.vllm.serving import CLIENT_S, MODEL, START_S, VERSION, Vllm
+from tests.vllm.serving import MODEL, START_S, VERSION, Vllm
 
 pytestmark = [
     pytest.mark.slow,
@@ -50,15 +47,8 @@ def vllm(vllm_python: Path, plugin_site: Path, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="module", params=["gateway", "plugin"])
 def client(request: pytest.FixtureRequest, vllm: Vllm) -> Iterator[openai.OpenAI]:
-    with ExitStack() as stack:
-        base_url = vllm.base_url
-        if request.param == "gateway":
-            engine = ChatHttpEngine([vllm.base_url], api_key=vllm.api_key)
-            gateway = serve_responses(engine, reasoning_family="gpt-oss")  # its name does not tell
-            base_url = stack.enter_context(gateway).base_url
-        yield stack.enter_context(
-            openai.OpenAI(base_url=base_url, api_key=vllm.api_key, timeout=CLIENT_S, max_retries=0)
-        )
+    with serving.client_of(request.param, vllm, reasoning_family="gpt-oss") as client:  # its name does not tell
+        yield client
 
 
 def test_analysis_is_reasoning_and_the_final_channel_the_message(client: openai.OpenAI) -> None:

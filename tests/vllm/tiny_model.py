@@ -107,6 +107,19 @@ def shapes() -> dict[str, tuple[int, ...]]:
     return named
 
 
+def tokenizer_config(template: str) -> dict[str, object]:
+    """What goes with `tokenizer`."""
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": "<|im_start|>",
+        "eos_token": "<|im_end|>",
+        "pad_token": "<|im_end|>",
+        "model_max_length": CONTEXT_TOKENS,
+        "clean_up_tokenization_spaces": False,
+        "chat_template": template,
+    }
+
+
 def write(directory: Path) -> None:
     """Write the whole model, the same one every time."""
     import torch
@@ -120,15 +133,7 @@ def write(directory: Path) -> None:
         "config.json": config(),
         "generation_config.json": {"eos_token_id": MARK_IDS["<|im_end|>"]},
         "tokenizer.json": tokenizer(),
-        "tokenizer_config.json": {
-            "tokenizer_class": "PreTrainedTokenizerFast",
-            "bos_token": "<|im_start|>",
-            "eos_token": "<|im_end|>",
-            "pad_token": "<|im_end|>",
-            "model_max_length": CONTEXT_TOKENS,
-            "clean_up_tokenization_spaces": False,
-            "chat_template": TEMPLATE.strip(),
-        },
+        "tokenizer_config.json": tokenizer_config(TEMPLATE.strip()),
     }
     for name, content in files.items():
         (directory / name).write_text(json.dumps(content, indent=1))
