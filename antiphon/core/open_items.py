@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Literal, TypedDict, cast
 
-from msgspec import Struct
-
 from antiphon.core import deltas as d
+from antiphon.core.conclusion import Conclusion
 from antiphon.core.fold import Fold
 from antiphon.core.grammar import CALLS, PARTS, ItemPart, ItemStatus, PartRow, WrittenCall
 from antiphon.core.toolbox import TOOL_SEARCH, Target
@@ -26,13 +25,6 @@ class _SummaryPlace(TypedDict):
     item_id: str
     output_index: int
     summary_index: int
-
-
-class Conclusion(Struct, frozen=True, kw_only=True):
-    """What reasoning amounts to when it closes: a summary for people, and the text sealed for a later turn."""
-
-    summary: str | None = None
-    encrypted_content: str | None = None
 
 
 class OpenContent:

@@ -32,6 +32,7 @@ from msgspec.structs import replace
 
 from antiphon.core import deltas as d
 from antiphon.core.action_tools import ACTION_NAMES
+from antiphon.core.conclusion import Conclusion
 from antiphon.core.fold import Fold
 from antiphon.core.grammar import (
     CALLS,
@@ -45,7 +46,7 @@ from antiphon.core.grammar import (
     PartRow,
 )
 from antiphon.core.open_actions import CutAction, OpenAction
-from antiphon.core.open_items import Conclusion, OpenCall, OpenCompaction, OpenContent
+from antiphon.core.open_items import OpenCall, OpenCompaction, OpenContent
 from antiphon.core.output_forms import delivered
 from antiphon.core.toolbox import Target
 from antiphon.core.whole_items import opening

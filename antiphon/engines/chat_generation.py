@@ -3,7 +3,7 @@
 Rules
 - A task opens it: it asks one upstream after the other until one accepts. That is done again when an upstream hangs up
   before its first token, for nothing has been given to anybody then.
-- `deltas` then reads: one wake-up, one parse, one yield for all that has gathered. Once it waits, an eager consumer is
+- `deltas` then reads: one wake-up, one parse, one batch for all that has gathered. Once it waits, an eager consumer is
   handed plain deltas by the connection's own callback; whatever else happens wakes `deltas`.
 - The connection goes back to its pool when the finish is known, before it is yielded; any other way out closes it, and
   that makes a server abort.
@@ -11,8 +11,6 @@ Rules
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-
-from msgspec import Struct
 
 from antiphon.core.chat import ChatRequest
 from antiphon.core.deltas import Delta
@@ -23,18 +21,11 @@ from antiphon.engines.chat_quirks import GENERIC, Quirks
 from antiphon.engines.chat_render import estimate_input_tokens
 from antiphon.engines.grammar_call import GrammarCallParser, forced_grammar
 from antiphon.engines.http_stream import ConnectionLost, HttpConnection
+from antiphon.engines.patience import Patience
 from antiphon.engines.silence import Silence
 from antiphon.errors import AntiphonError, EngineError
 
 FINISHING_S = 5.0  # for usage and the end of the stream, once the finish reason is known
-
-
-class Patience(Struct, frozen=True):
-    """How long to wait, in seconds: for the head before `prepare` returns, for the first token, and for each next."""
-
-    head_wait_s: float
-    first_token_timeout_s: float
-    idle_timeout_s: float
 
 
 class ChatGeneration:
@@ -50,6 +41,7 @@ class ChatGeneration:
         self._head_timer: asyncio.TimerHandle | None = None
         self._opening: asyncio.Task[HttpConnection] | None = None
         self._connection: HttpConnection | None = None
+        self._reading: HttpConnection | None = None
         self._silence = Silence(self._break)
         self._first_token_at = self._loop.time() + patience.first_token_timeout_s
         self._started = False
@@ -124,42 +116,20 @@ class ChatGeneration:
         """Hand what comes while a consumer of `deltas` waits to `take` instead."""
         self._take = take
 
-    async def deltas(self) -> AsyncIterator[Sequence[Delta]]:
+    def deltas(self) -> AsyncIterator[Sequence[Delta]]:
         """All deltas, as many at a time as one wake-up gave; after `close` it ends without a `Finish`.
 
         Raises: ClientError when the upstream refuses late; EngineError when it fails, falls silent, or stops early.
         """
-        if self._closed or self._opening is None:
-            return
+        return self
+
+    def __aiter__(self) -> AsyncIterator[Sequence[Delta]]:
+        return self
+
+    async def __anext__(self) -> Sequence[Delta]:
+        batch: list[Delta] | None = None
         try:
-            connection = await self._opening
-            self._silence.allow(self._first_token_at)
-            parser = self._parser
-            while not parser.done:
-                data = connection.take()
-                if data:
-                    batch = parser.feed(data)
-                elif connection.ended:
-                    batch = self._end(connection)
-                else:
-                    self._allow_silence()
-                    connection.eager = self._read_eagerly if self._take is not None else None
-                    await connection.arrival()
-                    if self._broken is not None:
-                        raise self._broken
-                    if self._closed:
-                        return
-                    continue
-                if parser.done:
-                    self._let_go()
-                if batch:
-                    self._note_start()
-                    yield batch
-                if parser.failure is not None:
-                    if self._started or not isinstance(parser.failure, EngineError):
-                        raise parser.failure
-                    connection = await self._open_elsewhere(parser.failure)
-                    parser = self._parser
+            batch = await self._next()
         except asyncio.CancelledError:
             if not self._closed or _is_cancelled():
                 raise
@@ -171,7 +141,54 @@ class ChatGeneration:
                 self._attempts.failed(error)
                 raise
         finally:
-            self._let_go()
+            if batch is None:
+                self._let_go()
+        if batch is None:
+            raise StopAsyncIteration
+        return batch
+
+    async def _next(self) -> list[Delta] | None:
+        """The next deltas; None after the last."""
+        if self._closed or self._opening is None:
+            return None
+        connection = self._reading or await self._begin_to_read(self._opening)
+        while True:
+            parser = self._parser
+            if parser.failure is not None:
+                if self._started or not isinstance(parser.failure, EngineError):
+                    raise parser.failure
+                connection = await self._begin_to_read(self._open_elsewhere(parser.failure))
+                continue
+            data = connection.take()
+            if data:
+                batch = parser.feed(data)
+            elif connection.ended:
+                batch = self._end(connection)
+            else:
+                await self._arrival(connection)
+                if self._closed:
+                    return None
+                continue
+            if parser.done:
+                self._let_go()
+            if batch:
+                self._note_start()
+                return batch
+            if parser.done:
+                return None
+
+    async def _begin_to_read(self, opening: asyncio.Task[HttpConnection]) -> HttpConnection:
+        self._reading = await opening
+        self._silence.allow(self._first_token_at)
+        return self._reading
+
+    async def _arrival(self, connection: HttpConnection) -> None:
+        """Wait for what an eager consumer is not handed. Raises: what it raised."""
+        self._allow_silence()
+        connection.eager = self._read_eagerly if self._take is not None else None
+        await connection.arrival()
+        if self._broken is not None:
+            raise self._broken
 
     def _note_start(self) -> None:
         if not self._started:
@@ -213,12 +230,12 @@ class ChatGeneration:
             raise failure
         return self._parser.end()
 
-    async def _open_elsewhere(self, failure: AntiphonError) -> HttpConnection:
+    def _open_elsewhere(self, failure: AntiphonError) -> asyncio.Task[HttpConnection]:
         self._attempts.failed(failure)
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.abort()
-        return await self._begin_to_open(failure)
+        return self._begin_to_open(failure)
 
     def _let_go(self) -> None:
         self._closed = True

@@ -20,8 +20,9 @@ from antiphon.server.rate_headers import rate_headers
 from antiphon.server.recorder import Recorder
 from antiphon.server.sse import stream_log
 from antiphon.service.caller import Caller
+from antiphon.service.following import Following
 from antiphon.service.records import encode_response, whole_response
-from antiphon.service.responses import Following, Responses
+from antiphon.service.responses import Responses
 from antiphon.service.run import Run
 from antiphon.service.tool_outputs import decode_tool_outputs
 from antiphon.wire.decode import decode_body, decode_create

@@ -36,9 +36,10 @@ from antiphon.server.steering import (
     successor,
 )
 from antiphon.service.caller import Caller
+from antiphon.service.following import Following
 from antiphon.service.ids import new_id
 from antiphon.service.manner import Manner
-from antiphon.service.responses import Following, Responses
+from antiphon.service.responses import Responses
 from antiphon.service.run import Run
 from antiphon.wire.items import Item
 from antiphon.wire.request import CreateResponse

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from antiphon.core.encode import payload_type
 from antiphon.server.exchange import ClientGone, Exchange
+from antiphon.service.following import Following
 from antiphon.service.log import LogReader
-from antiphon.service.responses import Following
 
 CONTENT_TYPE = b"text/event-stream; charset=utf-8"
 SEND_DEADLINE_S = 30.0

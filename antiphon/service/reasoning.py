@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
-from antiphon.core.open_items import Conclusion
+from antiphon.core.conclusion import Conclusion
 from antiphon.core.summary import Mode, summarize
 from antiphon.service.compaction import CompactionSeal
 from antiphon.service.sealing import Sealer

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext, suppress
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from antiphon.core import conversation, validate
@@ -28,7 +27,6 @@ from antiphon.ports import (
     AbandonedRun,
     Beginning,
     ConversationHold,
-    ConversationPlace,
     Documents,
     Engine,
     Fetcher,
@@ -48,24 +46,26 @@ from antiphon.service.catalog import Catalog
 from antiphon.service.compaction import compacted_response
 from antiphon.service.conversations import Conversations, check_new
 from antiphon.service.data_policy import check_policy, check_stored_delivery
-from antiphon.service.figures import Figures
+from antiphon.service.following import Following
 from antiphon.service.grammars import GrammarWatch
 from antiphon.service.ids import new_id
-from antiphon.service.log import Reader, RunLog
+from antiphon.service.log import RunLog
 from antiphon.service.mailbox import Mailbox, MemoryMailbox, StoredMailbox
 from antiphon.service.manner import Manner
 from antiphon.service.metering import Meter, Metering
 from antiphon.service.options import Options
+from antiphon.service.origin import Origin
 from antiphon.service.planner import Planner, no_work
 from antiphon.service.prompts import Prompts, pinned
 from antiphon.service.reasoning import conclusion
 from antiphon.service.records import head_of, snapshot, stored_items
 from antiphon.service.recovery import attempts_error, fold_log, obstacle
-from antiphon.service.run import Run, Surroundings
+from antiphon.service.run import Run
 from antiphon.service.run_states import ENDED
 from antiphon.service.sealing import Sealer
 from antiphon.service.sessions import Sessions
 from antiphon.service.stored_log import READ_BYTES, UNFINISHED, StoredLogReader, payloads_from
+from antiphon.service.surroundings import Surroundings
 from antiphon.service.tool_outputs import Deliverable, call_outputs, check_delivery, continuation
 from antiphon.service.turns import Turns
 from antiphon.service.upkeep import Upkeep
@@ -91,48 +91,6 @@ RETRY_AFTER_S = 1.0
 
 # Finds the turns up to a response that is not stored but remembered by its connection; None if it is not.
 Recall = Callable[[str], Sequence[conversation.PastTurn] | None]
-
-
-class Origin(Struct, frozen=True):
-    """What a new response goes on from: `turns` of a stored chain, remembered ones, or those of a conversation."""
-
-    turns: Sequence[conversation.PastTurn]
-    place: ConversationPlace | None = None
-    is_remembered: bool = False
-
-
-class Following(Struct, frozen=True):
-    """A place in a run's log; `run` is the live one, which counts the follower."""
-
-    reader: Reader
-    dialect: Dialect
-    figures: Figures
-    run: Run | None = None
-
-    @classmethod
-    def live(cls, run: Run, after: int, heartbeat_s: float) -> "Following":
-        """Join a live run behind event `after`."""
-        run.join()
-        run.figures.readers += 1
-        return cls(run.log.reader(after, heartbeat_s=heartbeat_s), run.work.dialect, run.figures, run)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether all that there will ever be was read, as far as that is known here."""
-        log = self.run.log if self.run is not None else None
-        return log is not None and log.closed and self.reader.position >= log.next_number
-
-    @property
-    def has_news(self) -> bool:
-        """Whether `read` has something to give without waiting, as far as that is known here."""
-        return self.run is not None and self.reader.position < self.run.log.next_number
-
-    def leave(self) -> None:
-        """Stop following."""
-        self.reader.leave()
-        self.figures.readers -= 1
-        if self.run is not None:
-            self.run.leave()
 
 
 class Responses:

@@ -12,8 +12,6 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 
-from msgspec import Struct, field
-
 from antiphon.core.conversation import PastTurn
 from antiphon.core.deltas import Cancelled, Delta, Failure, Finish, clean
 from antiphon.core.encode import Encoder
@@ -23,9 +21,9 @@ from antiphon.core.grammar import Call, Output
 from antiphon.core.output_forms import output_of
 from antiphon.core.stream import ResponseStream
 from antiphon.errors import AntiphonError, EngineError, ServerError, StoreUnavailable
-from antiphon.ports import ConversationHold, Ending, Engine, Generation, HandTo, Lease, ResponseStore
+from antiphon.ports import ConversationHold, Ending, Generation, HandTo, Lease
 from antiphon.service.conversations import appended_items
-from antiphon.service.figures import Figures, kind_of
+from antiphon.service.figures import kind_of
 from antiphon.service.ids import noise
 from antiphon.service.log import RunLog
 from antiphon.service.log_writer import LogWriter
@@ -34,33 +32,13 @@ from antiphon.service.metering import Meter, rate_limits
 from antiphon.service.records import head_of, stored_items
 from antiphon.service.run_states import BEGINNING, RunState, step
 from antiphon.service.stored_log import UNFINISHED
-from antiphon.service.turns import Turns
+from antiphon.service.surroundings import Surroundings
 from antiphon.service.work import Work
 from antiphon.wire.events import Event, OutputItemDone
 from antiphon.wire.extended_events import RateLimitsUpdated
 from antiphon.wire.response import Response
 
 logger = logging.getLogger(__name__)
-
-
-class Surroundings(Struct, frozen=True):
-    """What every run of a server shares. `background` admits background runs to the engine, in their order.
-
-    `most_bytes` bounds what one run may generate, `most_event_bytes` one piece of it. With `checks_events` every event
-    is checked against the grammar before it is sent.
-    """
-
-    engine: Engine
-    store: ResponseStore
-    clock: Callable[[], float]
-    background: AbstractAsyncContextManager[None]
-    tool_wait_s: float
-    disconnect_grace_s: float = 0.0
-    most_bytes: int = 64 * 2**20
-    most_event_bytes: int = 4 * 2**20
-    checks_events: bool = False
-    figures: Figures = field(default_factory=Figures)
-    turns: Turns = field(default_factory=Turns)
 
 
 class Run:

@@ -234,17 +234,26 @@ async def test_an_eager_consumer_hears_of_silence_after_the_first_token() -> Non
 
 
 async def test_what_an_eager_consumer_raises_ends_the_generation() -> None:
+    is_waiting = asyncio.Event()
+
+    async def say_more(exchange: Exchange) -> None:
+        await exchange.head()
+        await exchange.send(piece(content="Hel"))
+        await is_waiting.wait()
+        await exchange.send(piece(content="lo"))
+        await exchange.gone.wait()
+
     def refuse(_: Sequence[Delta]) -> None:
         raise EngineError("too much")
 
-    async with FakeUpstream(stall) as fake:
+    async with FakeUpstream(say_more) as fake:
         engine = ChatHttpEngine([fake.url])
         generation = await engine.prepare(chat())
         generation.hand_to(refuse)
         with pytest.raises(EngineError, match="too much"):
             async with asyncio.timeout(BOUND_S):
-                async for batch in generation.deltas():
-                    refuse(batch)
+                async for _ in generation.deltas():
+                    is_waiting.set()
         await asyncio.wait_for(fake.posts[0].gone.wait(), BOUND_S)
         await engine.close()
 

@@ -17,8 +17,9 @@ from antiphon.engines.scripted import ScriptedEngine
 from antiphon.errors import EngineUnavailable
 from antiphon.ports import ResponseStore
 from antiphon.service.caller import ANYBODY
+from antiphon.service.following import Following
 from antiphon.service.options import Options
-from antiphon.service.responses import Following, Responses
+from antiphon.service.responses import Responses
 from antiphon.stores.memory import MemoryStore
 from antiphon.stores.sql import SqlStore
 from antiphon.wire.decode import decode_create

@@ -15,8 +15,9 @@ from antiphon.ports import Beginning, Ending, Generation, Lease, ResponseStore, 
 from antiphon.service.log import LogReader, RunLog
 from antiphon.service.mailbox import MemoryMailbox
 from antiphon.service.records import head_of
-from antiphon.service.run import Run, Surroundings
+from antiphon.service.run import Run
 from antiphon.service.stored_log import payloads_from
+from antiphon.service.surroundings import Surroundings
 from antiphon.service.work import Work
 from antiphon.stores.memory import MemoryStore
 from antiphon.wire.request import CreateResponse

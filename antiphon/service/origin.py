@@ -1,0 +1,16 @@
+"""What a new response goes on from."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from antiphon.core.conversation import PastTurn
+from antiphon.ports import ConversationPlace
+
+
+class Origin(Struct, frozen=True):
+    """`turns` of a stored chain, remembered ones, or those of a conversation."""
+
+    turns: Sequence[PastTurn]
+    place: ConversationPlace | None = None
+    is_remembered: bool = False
