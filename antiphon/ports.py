@@ -603,12 +603,22 @@ class ResponseStore(Protocol):
 
     async def close(self) -> None: ...
 
+    def announce(self, beginning: Beginning) -> None:
+        """Keep a run that `begin` or `record` is to write soon: should this process die before that, another one finds
+        it abandoned. Nobody can read it meanwhile. Raises: StoreUnavailable.
+        """
+        ...
+
     def begin(self, beginning: Beginning) -> Awaitable[Lease]:
         """Write a new run with its input items, durable when that is done.
 
         Raises: PreviousResponseNotFound, ConversationNotFound; ConversationLocked when another run has the conversation
         to itself, or the conversation goes on behind the place by now.
         """
+        ...
+
+    async def record(self, beginning: Beginning, ending: Ending) -> None:
+        """Write a run whole, beginning and end in one transaction, durable when this returns. Raises: as `begin`."""
         ...
 
     async def finish(self, lease: Lease, ending: Ending) -> bool:

@@ -2,15 +2,16 @@
 
 Foreground: readers get them at once, the store in segments when enough has gathered. Background: the store first, in
 groups of whatever has gathered meanwhile, then the readers, so that nothing is ever seen that a crash could take back.
-Without a lease nothing is stored.
+Without a row nothing is stored.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 
 from antiphon.errors import StoreUnavailable
-from antiphon.ports import Lease, ResponseStore, Segment
+from antiphon.ports import Segment
 from antiphon.service.log import RunLog
+from antiphon.service.run_row import RunRow
 
 FLUSH_BYTES = 64 * 1024
 """How much of a foreground run's log may be in memory only."""
@@ -22,17 +23,15 @@ class LogWriter:
     def __init__(
         self,
         log: RunLog,
-        store: ResponseStore,
-        lease: Lease | None,
+        row: RunRow | None,
         *,
         commit_first: bool,
         on_lost_lease: Callable[[], None],
     ) -> None:
         self._log = log
         self._on_lost_lease = on_lost_lease
-        self._store = store
-        self._lease = lease
-        self._commit_first = commit_first and lease is not None
+        self._row = row
+        self._commit_first = commit_first and row is not None
         self._written = log.next_number
         self._unwritten: list[bytes] = []
         self._unwritten_bytes = 0
@@ -50,22 +49,22 @@ class LogWriter:
         self._ending |= last
         if not self._commit_first:
             self._log.append(payloads)
-        if self._lease is None or not payloads:
+        if self._row is None or not payloads:
             return
         self._unwritten += payloads
         self._unwritten_bytes += size
         if self._commit_first or self._flushing or self._unwritten_bytes >= FLUSH_BYTES:
-            self._begin_to_write(self._lease)
+            self._begin_to_write(self._row)
 
     def flush(self) -> None:
         """Store what is in memory only, although it is little."""
         self._flushing = True
-        if self._lease is not None:
-            self._begin_to_write(self._lease)
+        if self._row is not None:
+            self._begin_to_write(self._row)
 
-    def _begin_to_write(self, lease: Lease) -> None:
+    def _begin_to_write(self, row: RunRow) -> None:
         if self._is_due() and not self._stalled and (self._task is None or self._task.done()):
-            self._task = asyncio.get_running_loop().create_task(self._write(lease))
+            self._task = asyncio.get_running_loop().create_task(self._write(row))
 
     async def settle(self) -> None:
         """Wait for what is being written. What could not be written is part of the run's last segment."""
@@ -87,10 +86,10 @@ class LogWriter:
             return False
         return self._commit_first or self._flushing or self._unwritten_bytes >= FLUSH_BYTES
 
-    async def _write(self, lease: Lease) -> None:
+    async def _write(self, row: RunRow) -> None:
         while self._unwritten and self._is_due():
             batch = tuple(self._unwritten)
-            if not await self._is_stored(lease, batch):
+            if not await self._is_stored(row, batch):
                 self._stalled = True
                 return
             del self._unwritten[: len(batch)]  # not before: what was not written must still reach the readers
@@ -101,10 +100,10 @@ class LogWriter:
             self._log.trim(self._written)
         self._flushing = False
 
-    async def _is_stored(self, lease: Lease, batch: Sequence[bytes]) -> bool:
+    async def _is_stored(self, row: RunRow, batch: Sequence[bytes]) -> bool:
         """Whether the store has taken a segment. If not, the run's end tries once more, with all that is missing."""
         try:
-            stored = await self._store.append_log(lease, Segment(self._written, batch))
+            stored = await row.append(Segment(self._written, batch))
         except StoreUnavailable:
             return False
         if not stored:

@@ -33,7 +33,6 @@ from antiphon.ports import (
     Generation,
     Grammars,
     ItemPage,
-    Lease,
     ReportsUpstreams,
     ResponseStore,
     StoredResponse,
@@ -61,6 +60,7 @@ from antiphon.service.reasoning import conclusion
 from antiphon.service.records import head_of, snapshot, stored_items
 from antiphon.service.recovery import attempts_error, fold_log, obstacle
 from antiphon.service.run import Run
+from antiphon.service.run_row import Rows, RunRow
 from antiphon.service.run_states import ENDED
 from antiphon.service.sealing import Sealer
 from antiphon.service.sessions import Sessions
@@ -89,6 +89,9 @@ NOBODY, NOTHING = "", "resp_0"
 MANNER = Manner()
 RETRY_AFTER_S = 1.0
 
+# What has to be there before a run begins.
+Reserving = asyncio.Future[RunRow] | asyncio.Future[ConversationHold]
+
 # Finds the turns up to a response that is not stored but remembered by its connection; None if it is not.
 Recall = Callable[[str], Sequence[conversation.PastTurn] | None]
 
@@ -116,6 +119,7 @@ class Responses:
         self._clock = clock
         self._ids = ids
         self._sealer = sealer
+        self._rows = Rows(store)
         self.prompts = Prompts(store.prompts, clock=clock, ids=ids, enabled=options.store_enabled)
         self._planner = Planner(
             engine,
@@ -288,8 +292,8 @@ class Responses:
         generation: Generation | None,
         meter: Meter,
     ) -> Run:
-        def start(held: Lease | ConversationHold | None) -> Run:
-            run = self._open_run(work, tenant, held if isinstance(held, Lease) else None, generation)
+        def start(held: RunRow | ConversationHold | None) -> Run:
+            run = self._open_run(work, tenant, held if isinstance(held, RunRow) else None, generation)
             run.hold = held if isinstance(held, ConversationHold) else None
             run.meter = meter
             task = run.start()
@@ -297,12 +301,12 @@ class Responses:
             self.sessions.add(tenant, run, task)
             return run
 
-        reserving: asyncio.Future[Lease] | asyncio.Future[ConversationHold] | None = None
+        reserving: Reserving | RunRow | None = None
         try:
             reserving = self._reserve(work, tenant, origin, body)
-            return start(await asyncio.shield(reserving) if reserving is not None else None)
+            return start(await asyncio.shield(reserving) if isinstance(reserving, asyncio.Future) else reserving)
         except asyncio.CancelledError:
-            if reserving is not None:
+            if isinstance(reserving, asyncio.Future):
                 ending = asyncio.ensure_future(_end_unseen(reserving, start, generation))
                 self._unseen.add(ending)
                 ending.add_done_callback(self._unseen.discard)
@@ -321,39 +325,40 @@ class Responses:
             return NoGeneration()
         return None if work.request.background else await work.prepare(self._engine)
 
-    def _reserve(
-        self, work: Work, tenant: str, origin: Origin, body: bytes | None
-    ) -> "asyncio.Future[Lease] | asyncio.Future[ConversationHold] | None":
-        """Write the run's row; where nothing of this run is stored, have its conversation, if any, to itself."""
+    def _reserve(self, work: Work, tenant: str, origin: Origin, body: bytes | None) -> "Reserving | RunRow | None":
+        """See to the run's row; where nothing of this run is stored, have its conversation, if any, to itself."""
         base = work.base
+        place = origin.place
         if not (base.store or base.background):
-            place = origin.place
             return None if place is None else asyncio.ensure_future(self._store.conversations.hold(tenant, place))
+        beginning = self._beginning(work, tenant, origin, body)
+        is_known_elsewhere = base.background or place is not None or work.request.extras.await_tool_outputs
+        row = None if is_known_elsewhere else self._rows.hold_back(beginning)
+        return row or asyncio.ensure_future(self._rows.begin(beginning))
+
+    def _beginning(self, work: Work, tenant: str, origin: Origin, body: bytes | None) -> Beginning:
+        base = work.base
         now = self._clock()
         retention = self.options.retention_s if base.store else POLLING_RETENTION_S
         # What was only remembered is no stored parent: the new response then stores the whole history as its input.
         items = conversation.assemble(origin.turns, work.own) if origin.is_remembered else work.own
-        return asyncio.ensure_future(
-            self._store.begin(
-                Beginning(
-                    tenant=tenant,
-                    id=base.id,
-                    previous_response_id=None if origin.is_remembered else base.previous_response_id,
-                    status="queued" if base.background else "in_progress",
-                    background=base.background,
-                    created_at=now,
-                    expires_at=None if retention is None else now + retention,
-                    head=head_of(base),
-                    input=stored_items(items),
-                    request=pinned(body, work.request.prompt) if base.background and body else None,
-                    dialect=work.dialect.name,
-                    conversation=origin.place,
-                )
-            )
+        return Beginning(
+            tenant=tenant,
+            id=base.id,
+            previous_response_id=None if origin.is_remembered else base.previous_response_id,
+            status="queued" if base.background else "in_progress",
+            background=base.background,
+            created_at=now,
+            expires_at=None if retention is None else now + retention,
+            head=head_of(base),
+            input=stored_items(items),
+            request=pinned(body, work.request.prompt) if base.background and body else None,
+            dialect=work.dialect.name,
+            conversation=origin.place,
         )
 
     def _open_run(
-        self, work: Work, tenant: str, lease: Lease | None, generation: Generation | None, *, first: int = 0
+        self, work: Work, tenant: str, row: RunRow | None, generation: Generation | None, *, first: int = 0
     ) -> Run:
         """A run over `work`, whose log begins at number `first`; not started yet."""
         base, request = work.base, work.request
@@ -372,9 +377,9 @@ class Responses:
             segments = await self._store.read_log(tenant, base.id, number - 1, max_bytes=READ_BYTES)
             return payloads_from(segments or (), number)
 
-        mailbox: Mailbox = StoredMailbox(self._store, tenant, base.id, lease) if lease else MemoryMailbox()
+        mailbox: Mailbox = StoredMailbox(self._store, tenant, base.id, row.lease) if row else MemoryMailbox()
         log = RunLog(read_back, first=first)
-        return Run(self._around, stream, work, log, lease=lease, mailbox=mailbox, generation=generation, tenant=tenant)
+        return Run(self._around, stream, work, log, row=row, mailbox=mailbox, generation=generation, tenant=tenant)
 
     # -- beside runs: nothing of these is stored
 
@@ -445,7 +450,7 @@ class Responses:
         """Cancel the runs of this process whose cancellation another one was asked for."""
         wanted = {lease.key for lease in await self._store.cancel_requests()} if len(self.sessions) else set()
         for run in self.sessions:
-            if run.lease is not None and run.lease.key in wanted:
+            if run.row is not None and run.row.lease is not None and run.row.lease.key in wanted:
                 run.cancel()
 
     async def _take_up(self, abandoned: AbandonedRun) -> None:
@@ -458,7 +463,7 @@ class Responses:
             failure = log.damage or attempts_error(abandoned.attempt) or obstacle(log.folded, work.request, work.model)
         except AntiphonError as error:
             work, failure = no_work(base, dialect), error
-        run = self._open_run(work, abandoned.tenant, abandoned.lease, None, first=log.next_number)
+        run = self._open_run(work, abandoned.tenant, self._rows.begun(abandoned.lease), None, first=log.next_number)
         logger.info("run %s of a stopped process is %s", base.id, "ended" if failure else "taken up again")
         task = run.start(folded=log.folded if log.folded.count else None, failure=failure)
         self.sessions.add(abandoned.tenant, run, task)
@@ -476,7 +481,7 @@ class Responses:
         tenant = caller.tenant
         run = self.sessions.get(tenant, response_id)
         if run is not None:
-            if run.lease is not None and run.state not in ENDED:
+            if run.row is not None and run.state not in ENDED:
                 check_stored_delivery(caller)
             delivery = await run.mailbox.deliver(call_outputs(delivered.outputs))
             if delivery is not None or run.state not in ENDED:
@@ -524,7 +529,7 @@ class Responses:
     async def get(self, response_id: str, tenant: str) -> StoredResponse:
         """A response as it stands: a live one up to the last event, any other as it is stored. Raises: NotFound."""
         run = self.sessions.get(tenant, response_id)
-        if run is not None and run.lease is not None:
+        if run is not None and run.row is not None:
             shown = await run.shown()
             if shown is not None:
                 return snapshot(shown)
@@ -543,7 +548,7 @@ class Responses:
     async def delete(self, response_id: str, tenant: str) -> None:
         """Delete a response; one that is being made here is cancelled first. Raises: NotFound."""
         run = self.sessions.get(tenant, response_id)
-        if run is not None and run.lease is not None:
+        if run is not None and run.row is not None:
             run.cancel()
             await run.wait()
         if not await self._store.delete(tenant, response_id):
@@ -620,8 +625,8 @@ async def _wait_for(runs: Iterable[Run], at_most_s: float) -> None:
 
 
 async def _end_unseen(
-    reserving: "asyncio.Future[Lease] | asyncio.Future[ConversationHold]",
-    start: Callable[[Lease | ConversationHold], Run],
+    reserving: "Reserving",
+    start: Callable[[RunRow | ConversationHold], Run],
     generation: Generation | None,
 ) -> None:
     """End a run that nobody waits for any more: its row may be written, and its conversation must be let go."""

@@ -21,7 +21,7 @@ from antiphon.core.grammar import Call, Output
 from antiphon.core.output_forms import output_of
 from antiphon.core.stream import ResponseStream
 from antiphon.errors import AntiphonError, EngineError, ServerError, StoreUnavailable
-from antiphon.ports import ConversationHold, Ending, Generation, HandTo, Lease
+from antiphon.ports import ConversationHold, Ending, Generation, HandTo
 from antiphon.service.conversations import appended_items
 from antiphon.service.figures import kind_of
 from antiphon.service.ids import noise
@@ -30,6 +30,7 @@ from antiphon.service.log_writer import LogWriter
 from antiphon.service.mailbox import Mailbox
 from antiphon.service.metering import Meter, rate_limits
 from antiphon.service.records import head_of, stored_items
+from antiphon.service.run_row import RunRow
 from antiphon.service.run_states import BEGINNING, RunState, step
 from antiphon.service.stored_log import UNFINISHED
 from antiphon.service.surroundings import Surroundings
@@ -42,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 
 class Run:
-    """One response being made. `lease` None: nothing of it is stored. `mailbox` gets its tool outputs."""
+    """One response being made. `row` None: nothing of it is stored. `mailbox` gets its tool outputs."""
 
     def __init__(
         self,
@@ -51,7 +52,7 @@ class Run:
         work: Work,
         log: RunLog,
         *,
-        lease: Lease | None,
+        row: RunRow | None,
         mailbox: Mailbox,
         generation: Generation | None,
         tenant: str = "default",
@@ -70,7 +71,7 @@ class Run:
         self.upstream: str | None = None  # what generated last, where that has a name
         self._has_spoken = False
         self._stream = stream
-        self.lease = lease
+        self.row = row
         self.hold: ConversationHold | None = None  # of its conversation, where nothing else of it is stored
         self.meter: Meter | None = None
         self.tenant = tenant
@@ -86,7 +87,7 @@ class Run:
             noise=noise,
         )
         self._checker = Fold() if around.checks_events else None
-        self._writer = LogWriter(log, around.store, lease, commit_first=self._background, on_lost_lease=self._give_up)
+        self._writer = LogWriter(log, row, commit_first=self._background, on_lost_lease=self._give_up)
         self._consumers = 0
         self._has_waited = False
         self._expected: set[str] = set()
@@ -440,11 +441,11 @@ class Run:
 
     async def _store_end(self, payloads: Sequence[bytes]) -> bool:
         """Whether all is stored that has to be."""
-        response, store = self.response, self._around.store
+        response = self.response
         try:
             appended = appended_items(response, self.work.own)
-            if self.lease is None:
-                return self.hold is None or await store.conversations.release(self.hold, appended)
+            if self.row is None:
+                return self.hold is None or await self._around.store.conversations.release(self.hold, appended)
             await self._writer.settle()
             ending = Ending(
                 status=response.status,
@@ -454,7 +455,7 @@ class Run:
                 appended=appended,
                 had_signals=self._has_signals,
             )
-            return await store.finish(self.lease, ending)
+            return await self.row.finish(ending)
         except StoreUnavailable:
             logger.error("the end of run %s could not be stored", response.id)
             return False

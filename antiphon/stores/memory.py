@@ -88,6 +88,9 @@ class MemoryStore:
     async def close(self) -> None:
         """Nothing to close: what is stored stays readable."""
 
+    def announce(self, beginning: Beginning) -> None:
+        """Nothing to keep: what dies with this process takes the store along."""
+
     async def begin(self, beginning: Beginning) -> Lease:
         parent = self._parent(beginning)
         name = (beginning.tenant, beginning.id)
@@ -118,6 +121,9 @@ class MemoryStore:
         self._keys[name] = run.key
         self._index(run, run.input)
         return Lease(run.key, 1)
+
+    async def record(self, beginning: Beginning, ending: Ending) -> None:
+        await self.finish(await self.begin(beginning), ending)
 
     async def finish(self, lease: Lease, ending: Ending) -> bool:
         run = self._leased(lease)

@@ -2,17 +2,22 @@
 
 A process is a row in `owners` and a lock on `owners/<id>.lock`, taken before the row is written and let go after it is
 removed. So a row whose lock can be taken, or whose file is gone, is that of a dead process; and an unfinished run
-whose owner has no row is nobody's.
+whose owner has no row is nobody's. What a dead process had begun and not written to the database is in its journal,
+`owners/<id>.journal`.
 """
 
 import os
 import secrets
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from antiphon.errors import Conflict, PreviousResponseNotFound
 from antiphon.ports import AbandonedRun, Lease
 from antiphon.stores.file_lock import FileLock
+from antiphon.stores.journal import Journal, missing_runs
+from antiphon.stores.runs import begin_run
 from antiphon.stores.sql_files import load_statements
 
 _SQL = load_statements("owners")
@@ -30,6 +35,8 @@ class Owner:
         self.id = secrets.token_hex(8)
         self._folder = owners_folder(database)
         self._lock = self._lock_of(self.id)
+        self._read: list[Path] = []  # journals of the dead whose runs are being written
+        self.journal = Journal(self._folder / f"{self.id}.journal")
 
     def register(self, connection: sqlite3.Connection) -> None:
         """Be seen as alive."""
@@ -49,6 +56,7 @@ class Owner:
         """Make the unfinished runs of the dead ours. Write transactions exclude each other: each run has one taker."""
         for (other,) in connection.execute(_SQL["others"], {"id": self.id}).fetchall():
             self._forget_if_dead(connection, other)
+        self._write_what_is_missing(connection)
         rows = connection.execute(_SQL["abandoned"]).fetchall()
         connection.executemany(
             _SQL["claim"], [{"owner": self.id, "key": key, "fence": fence} for key, fence, *_ in rows]
@@ -66,6 +74,22 @@ class Owner:
             )
             for key, fence, tenant, public_id, background, head, attempt, request, dialect in rows
         )
+
+    def forget_journals(self) -> None:
+        """Remove the journals whose runs were claimed; once that is committed."""
+        while self._read:
+            path = self._read.pop()
+            path.with_suffix(".fresh").unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+
+    def _write_what_is_missing(self, connection: sqlite3.Connection) -> None:
+        """Write the runs that are only in the journals of the dead."""
+        living = {self.id, *(other for (other,) in connection.execute(_SQL["others"], {"id": self.id}))}
+        self._read = [path for path in self._folder.glob("*.journal") if path.stem not in living]
+        for path in self._read:
+            for beginning in missing_runs(path):
+                with suppress(Conflict, PreviousResponseNotFound):  # it was written after all, or goes on from nothing
+                    begin_run(connection, beginning, path.stem)
 
     def _forget_if_dead(self, connection: sqlite3.Connection, other: str) -> None:
         lock = self._lock_of(other)

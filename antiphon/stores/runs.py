@@ -7,9 +7,10 @@ from secrets import randbits
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from antiphon.errors import Conflict, PreviousResponseNotFound
-from antiphon.ports import Beginning, Ending, Lease, Segment, StoredItem
+from antiphon.ports import Beginning, Ending, Lease, Segment, Status, StoredItem
 from antiphon.stores import conversations
 from antiphon.stores.sql_files import load_statements
 
@@ -33,15 +34,21 @@ class SegmentRow:
 
     def write(self, connection: sqlite3.Connection, lease: Lease) -> bool:
         """Insert it. False: the lease was lost."""
-        first = self._segment.first
-        values = {
-            "key": lease.key,
-            "fence": lease.fence,
-            "first_seq": first,
-            "last_seq": first + len(self._segment.payloads) - 1,
-            "payloads": self._packed,
-        }
+        values = {"key": lease.key, "fence": lease.fence, **self._values()}
         return connection.execute(_SQL["add_segment"], values).rowcount == 1
+
+    def write_first(self, connection: sqlite3.Connection, key: int) -> None:
+        """Insert it for a row of this very transaction."""
+        connection.execute(_SQL["add_first_segment"], {"key": key, **self._values()})
+
+    @property
+    def size(self) -> int:
+        """Bytes once it is packed."""
+        return len(self._packed)
+
+    def _values(self) -> dict[str, object]:
+        first = self._segment.first
+        return {"first_seq": first, "last_seq": first + len(self._segment.payloads) - 1, "payloads": self._packed}
 
 
 def segment_row(segment: Segment | None) -> SegmentRow | None:
@@ -63,11 +70,46 @@ def begin_run(connection: sqlite3.Connection, beginning: Beginning, owner: str) 
     ConversationLocked.
     """
     fence = randbits(48)
+    key = _add_run(connection, beginning, owner, fence)
+    if beginning.conversation is not None:
+        conversations.enter(connection, beginning.tenant, beginning.conversation, key)
+    if beginning.request is not None:
+        connection.execute(_SQL["add_request"], {"key": key, "body": beginning.request})
+    _add_items(connection, key << _ITEM_BITS, "input", beginning.tenant, beginning.input)
+    return Lease(key, fence)
+
+
+def record_run(
+    connection: sqlite3.Connection, beginning: Beginning, ending: Ending, segment: SegmentRow | None, owner: str
+) -> None:
+    """Write a run whole. Raises: as `begin_run`."""
+    if beginning.conversation is not None or beginning.request is not None or ending.had_signals:
+        finish_run(connection, begin_run(connection, beginning, owner), ending, segment)
+        return
+    size = _size(ending.output) + (segment.size if segment is not None else 0)
+    ended = replace(beginning, head=ending.head)
+    key = _add_run(connection, ended, owner, randbits(48), status=ending.status, more_bytes=size)
+    first = key << _ITEM_BITS
+    _add_items(connection, first, "input", beginning.tenant, beginning.input)
+    _add_items(connection, first + len(beginning.input), "output", beginning.tenant, ending.output)
+    if segment is not None:
+        segment.write_first(connection, key)
+
+
+def _add_run(
+    connection: sqlite3.Connection,
+    beginning: Beginning,
+    owner: str,
+    fence: int,
+    *,
+    status: Status | None = None,
+    more_bytes: int = 0,
+) -> int:
     values = {
         "tenant": beginning.tenant,
         "id": beginning.id,
         "parent": _parent(connection, beginning),
-        "status": beginning.status,
+        "status": status or beginning.status,
         "background": beginning.background,
         "dialect": beginning.dialect,
         "created_at": beginning.created_at,
@@ -75,17 +117,12 @@ def begin_run(connection: sqlite3.Connection, beginning: Beginning, owner: str) 
         "owner": owner,
         "fence": fence,
         "head": beginning.head,
-        "size": len(beginning.head) + _size(beginning.input),
+        "size": len(beginning.head) + _size(beginning.input) + more_bytes,
     }
     cursor = connection.execute(_SQL["begin"], values)
     if cursor.rowcount != 1 or cursor.lastrowid is None:
         raise Conflict(f"A response with id '{beginning.id}' exists already.")
-    if beginning.conversation is not None:
-        conversations.enter(connection, beginning.tenant, beginning.conversation, cursor.lastrowid)
-    if beginning.request is not None:
-        connection.execute(_SQL["add_request"], {"key": cursor.lastrowid, "body": beginning.request})
-    _add_items(connection, cursor.lastrowid << _ITEM_BITS, "input", beginning.tenant, beginning.input)
-    return Lease(cursor.lastrowid, fence)
+    return cursor.lastrowid
 
 
 def finish_run(connection: sqlite3.Connection, lease: Lease, ending: Ending, segment: SegmentRow | None) -> bool:

@@ -70,14 +70,32 @@ class SqlStore:
             return
         writer, readers = self._started
         self._started = None
+        self._owner.journal.close()
         with suppress(StoreUnavailable):  # a row that stays names a lock that nobody holds: that of a dead owner
             await writer.run(self._owner.leave)
         await writer.close()
         await readers.close()
         await asyncio.to_thread(self._owner.release)
 
+    def announce(self, beginning: Beginning) -> None:
+        self._owner.journal.add(beginning)
+
     def begin(self, beginning: Beginning) -> "asyncio.Future[Lease]":
-        return self._writer.run(partial(runs.begin_run, beginning=beginning, owner=self._owner.id))
+        begun = self._writer.run(partial(runs.begin_run, beginning=beginning, owner=self._owner.id))
+        begun.add_done_callback(partial(self._settle, beginning))
+        return begun
+
+    def _settle(self, beginning: Beginning, written: "asyncio.Future[Lease]") -> None:
+        if not written.cancelled() and written.exception() is None:
+            self._owner.journal.settle(beginning.tenant, beginning.id)
+
+    async def record(self, beginning: Beginning, ending: Ending) -> None:
+        row = runs.segment_row(ending.segment)
+        await self._writer.run(
+            partial(runs.record_run, beginning=beginning, ending=ending, segment=row, owner=self._owner.id),
+            row.pack if row else None,
+        )
+        self._owner.journal.settle(beginning.tenant, beginning.id)
 
     async def finish(self, lease: Lease, ending: Ending) -> bool:
         row = runs.segment_row(ending.segment)
@@ -142,7 +160,9 @@ class SqlStore:
         return await self._readers.run(partial(signals.cancel_requests, owner=self._owner.id))
 
     async def claim_abandoned(self) -> Sequence[AbandonedRun]:
-        return await self._writer.run(self._owner.claim_abandoned)
+        abandoned = await self._writer.run(self._owner.claim_abandoned)
+        self._owner.forget_journals()
+        return abandoned
 
     async def sweep(self, now: float) -> Swept:
         return await Sweeper(self._path, self._quotas, self._writer, self._readers).sweep(now)

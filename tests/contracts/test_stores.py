@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from antiphon.errors import Conflict, InvalidRequest, PreviousResponseNotFound
 from antiphon.ports import NO_QUOTAS, ItemPage, Lease, Quotas, ResponseStore, Segment, StoredItem, StoredResponse, Turn
@@ -80,6 +81,59 @@ async def test_a_finished_run_is_read_with_its_last_head_and_its_output_in_order
     assert await store.get(TENANT, "r1") == StoredResponse(
         id="r1", status="completed", background=False, head=head("r1", "completed"), output=bodies("z", "a", "m")
     )
+
+
+async def test_a_run_recorded_whole_is_stored_like_one_that_began_and_ended(store: ResponseStore) -> None:
+    segment = Segment(0, (b"first event", b"second event"))
+    read: list[list[object]] = []
+    for tenant, whole in ((TENANT, True), ("other", False)):
+        for name, previous in (("r1", None), ("r2", "r1")):
+            begun = beginning(name, previous=previous, tenant=tenant, input=[item(f"{name}_a"), item(f"{name}_b")])
+            ended = ending(name, output=[item(f"{name}_z"), item(f"{name}_y")], segment=segment)
+            ended = replace(ended, had_signals=False)
+            if whole:
+                await store.record(begun, ended)
+            else:
+                assert await store.finish(await store.begin(begun), ended)
+        read.append(
+            [
+                await store.get(tenant, "r2"),
+                await store.chain(tenant, "r2"),
+                await store.input_items(tenant, "r2", after="r1_b", limit=9, descending=False),
+                await store.read_log(tenant, "r2", -1),
+                await store.find_items(tenant, ["r1_a", "r2_y"]),
+            ]
+        )
+    assert read[0] == read[1]
+    whole_row = await store.get(TENANT, "r2")
+    assert whole_row is not None and whole_row.output == bodies("r2_z", "r2_y")
+
+
+async def test_a_run_recorded_whole_counts_for_the_quotas_like_another(kind: str, tmp_path: Path) -> None:
+    kept: list[set[str]] = []
+    for folder, whole in ((tmp_path / "whole", True), (tmp_path / "parts", False)):
+        async with limited(kind, folder, tenant_max_bytes=3000) as store:
+            for number in range(5):
+                begun = beginning(f"r{number}", input=[item(f"in{number}", "x" * 300)])
+                ended = replace(ending(f"r{number}", output=[item(f"out{number}", "y" * 400)]), had_signals=False)
+                if whole:
+                    await store.record(begun, ended)
+                else:
+                    await store.finish(await store.begin(begun), ended)
+            await store.sweep(0)
+            kept.append({f"r{number}" for number in range(5) if await store.get(TENANT, f"r{number}")})
+    assert kept[0] == kept[1]
+    assert 0 < len(kept[0]) < 5
+
+
+async def test_a_run_that_cannot_be_recorded_leaves_nothing(store: ResponseStore) -> None:
+    await put(store, "r1")
+    with pytest.raises(Conflict):
+        await store.record(beginning("r1"), ending("r1"))
+    with pytest.raises(PreviousResponseNotFound):
+        await store.record(beginning("r2", previous="never"), ending("r2"))
+    assert await store.chain(TENANT, "r1") == (turn("r1"),)
+    assert await store.get(TENANT, "r2") is None
 
 
 async def test_an_unknown_response_is_none_or_empty_everywhere(store: ResponseStore) -> None:

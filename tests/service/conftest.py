@@ -16,6 +16,7 @@ from antiphon.service.log import LogReader, RunLog
 from antiphon.service.mailbox import MemoryMailbox
 from antiphon.service.records import head_of
 from antiphon.service.run import Run
+from antiphon.service.run_row import Rows
 from antiphon.service.stored_log import payloads_from
 from antiphon.service.surroundings import Surroundings
 from antiphon.service.work import Work
@@ -147,7 +148,7 @@ def run_of(generation: Generation, store: ResponseStore, lease: Lease | None) ->
         ResponseStream(BASE, new_id=counting_ids()),
         work,
         RunLog(read_back),
-        lease=lease,
+        row=Rows(store).begun(lease) if lease is not None else None,
         mailbox=MemoryMailbox(),
         generation=generation,
     )

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from antiphon.stores.sql import SqlStore
-from tests.stores.turns import beginning, put
+from tests.stores.turns import TENANT, beginning, ending, put
 
 
 def say(word: str) -> None:
@@ -37,6 +37,17 @@ async def hold(store: SqlStore, prefix: str) -> None:
     sys.stdin.readline()
 
 
+async def announce(store: SqlStore, prefix: str) -> None:
+    """Announce 20 runs, write and delete every other one, and live until told to end."""
+    for number in range(20):
+        store.announce(beginning(f"{prefix}{number}"))
+    for number in range(0, 20, 2):
+        await store.record(beginning(f"{prefix}{number}"), ending(f"{prefix}{number}"))
+        await store.delete(TENANT, f"{prefix}{number}")
+    say("ready")
+    sys.stdin.readline()
+
+
 async def claim(store: SqlStore, _: str) -> None:
     """Claim when told to, and say what was got."""
     say("ready")
@@ -46,7 +57,7 @@ async def claim(store: SqlStore, _: str) -> None:
     sys.stdin.readline()
 
 
-ACTS = {"put_forever": put_forever, "put_many": put_many, "hold": hold, "claim": claim}
+ACTS = {"put_forever": put_forever, "put_many": put_many, "hold": hold, "announce": announce, "claim": claim}
 
 
 async def main(path: str, act: str, argument: str = "") -> None:

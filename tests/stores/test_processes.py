@@ -85,6 +85,17 @@ async def test_the_runs_of_a_killed_process_are_claimed_once(path: Path, spawn: 
     assert list((path.parent / "owners").iterdir()) == []
 
 
+async def test_what_a_killed_process_had_only_announced_is_claimed_too(path: Path, spawn: Spawn) -> None:
+    victim, claimer = spawn("announce", "r"), spawn("claim")
+    assert [listen(victim), listen(claimer)] == ["ready"] * 2
+    kill(victim)
+    tell(claimer)
+    assert sorted(listen(claimer).split()) == sorted(f"r{number}" for number in range(1, 20, 2))
+    tell(claimer)
+    end(claimer)
+    assert list((path.parent / "owners").iterdir()) == []
+
+
 async def test_a_living_process_keeps_its_runs(store: SqlStore, spawn: Spawn) -> None:
     child = spawn("hold", "r")
     assert listen(child) == "ready"

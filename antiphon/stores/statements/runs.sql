@@ -36,6 +36,9 @@ INSERT INTO segments (response, first_seq, last_seq, payloads)
 SELECT key, :first_seq, :last_seq, :payloads FROM responses
 WHERE key = :key AND fence = :fence AND deleted = 0 AND status IN ('queued', 'in_progress');
 
+-- name: add_first_segment
+INSERT INTO segments (response, first_seq, last_seq, payloads) VALUES (:key, :first_seq, :last_seq, :payloads);
+
 -- name: may_write
 SELECT 1 FROM responses
 WHERE key = :key AND fence = :fence AND deleted = 0 AND status IN ('queued', 'in_progress');
