@@ -4,13 +4,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := antiphon bench docs tests
 
-.PHONY: help serve test test-long test-vllm check fmt docs bench bench-quick
+.PHONY: help serve test test-compiled test-long test-vllm wheel check fmt docs bench bench-quick
 
 help:
 	@echo "make serve      set up and serve a built-in model on 127.0.0.1:8400   (ARGS=\"--port 9000\")"
 	@echo "make test       run the tests                                         (ARGS=\"-k words\")"
+	@echo "make test-compiled  run them on the compiled modules; two minutes of compiling come first"
 	@echo "make test-long  run the tests that take minutes"
 	@echo "make test-vllm  run the tests on a real vLLM, installed at the first run (3 GB)"
+	@echo "make wheel      build the compiled wheel for VENV's Python or PYTHON, into dist/"
 	@echo "make check      lint, types, layers, generated docs, dependencies"
 	@echo "make fmt        format the code"
 	@echo "make docs       write the generated docs"
@@ -25,11 +27,18 @@ test: $(VENV)/.installed-test
 	@$(BIN)/antiphon setup
 	$(BIN)/pytest -m "not slow" --numprocesses auto --dist loadfile $(ARGS)
 
+test-compiled: $(VENV)/.installed-test
+	@$(BIN)/antiphon setup
+	$(BIN)/python .ci/compiled.py test --numprocesses auto --dist loadfile $(ARGS)
+
 test-long: $(VENV)/.installed-test
 	$(BIN)/pytest -m "slow and not vllm" $(ARGS)
 
 test-vllm: $(VENV)/.installed-test
 	$(BIN)/pytest -m vllm tests/vllm $(ARGS)
+
+wheel: $(VENV)/.installed
+	$(BIN)/python .ci/compiled.py wheel --python "$(or $(PYTHON),$(BIN)/python)"
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check $(SOURCES)

@@ -6,7 +6,7 @@ import urllib.request
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from antiphon import __version__
+from antiphon.build import version_text
 from antiphon.config.settings import Settings
 
 _WIDTH = 100
@@ -29,7 +29,7 @@ def banner(settings: Settings, origin: str, models: Sequence[str], limits: str |
     """
     model = settings.default_model or next(iter(models), "MODEL")
     parts = [
-        f"Antiphon {__version__} is ready at {origin}/v1 (model: {', '.join(models) or 'none yet'}).",
+        f"Antiphon {version_text()} is ready at {origin}/v1 (model: {', '.join(models) or 'none yet'}).",
         f"Try a streamed answer:\n\n{curl_line(origin, model, asks=asks)}",
         f"Or with the official SDK (pip install openai):\n\n{sdk_lines(origin, model, asks=asks)}",
         *([textwrap.fill(limits, width=_WIDTH)] if limits else []),

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from antiphon import (
-    __version__,
     access,
     assembly,
     data_command,
@@ -19,6 +18,7 @@ from antiphon import (
     vllm_command,
 )
 from antiphon.audit import recorded
+from antiphon.build import version_text
 from antiphon.config.flags import add_flags
 from antiphon.config.settings import Row, rows, written
 from antiphon.config.sources import ConfigError, Loaded, load_given
@@ -132,7 +132,7 @@ def keys(arguments: argparse.Namespace) -> int:
 
 def version(_: argparse.Namespace) -> int:
     """Print the version."""
-    print(f"antiphon {__version__} (Python {platform.python_version()}, {platform.system()} {platform.machine()})")
+    print(f"antiphon {version_text()} (Python {platform.python_version()}, {platform.system()} {platform.machine()})")
     return 0
 
 
@@ -162,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"antiphon {__version__}")
+    parser.add_argument("--version", action="version", version=f"antiphon {version_text()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
 
     def add(name: str, summary: str, **more: object) -> argparse.ArgumentParser:

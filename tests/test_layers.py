@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "antiphon"
 
 # What the modules of each room may import from this project, besides their own room.
 BELOW_SERVICE = {"ports", "core", "wire", "errors"}
-LEAVES = {"config", "coverage", "installation", "openmp", "packages", "vllm_versions"}
+LEAVES = {"build", "config", "coverage", "installation", "openmp", "packages", "vllm_versions"}
 TOP = {
     "access",
     "cli",
