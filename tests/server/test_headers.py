@@ -39,11 +39,7 @@ def open_to_page() -> Iterator[Live]:
 
 def paths() -> list[str]:
     """Every path that is served, with something in the place of parameters."""
-    rows = routes(
-        Handlers.__new__(Handlers),
-        ConversationHandlers.__new__(ConversationHandlers),
-        PromptHandlers.__new__(PromptHandlers),
-    )
+    rows = routes(Handlers, ConversationHandlers, PromptHandlers)  # nothing is called: the classes will do
     found = {row.path for row in [*rows, *azure_routes(rows)]}
     return sorted("/".join("x" if part.startswith("{") else part for part in path.split("/")) for path in found)
 
