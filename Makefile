@@ -16,7 +16,7 @@ help:
 	@echo "make check      lint, types, layers, generated docs, dependencies"
 	@echo "make fmt        format the code"
 	@echo "make docs       write the generated docs"
-	@echo "make bench      measure this server beside others, 15 minutes         (ARGS=\"--rounds 1\")"
+	@echo "make bench      measure this server beside others, 20 minutes         (ARGS=\"--rounds 1\")"
 	@echo "make bench-quick  the same beside nginx only, two minutes"
 
 serve: $(VENV)/.installed

@@ -45,10 +45,15 @@ class CannotBuild(Exception):
     """Why nothing can be compiled here, or what the build said at its end."""
 
 
-def wheel(python: str, into: Path) -> Path:
-    """Compile for the interpreter `python`, and put the wheel into a directory. Raises: CannotBuild."""
+def check(python: str) -> None:
+    """Whether there is what it takes to compile for the interpreter `python`. Raises: CannotBuild."""
     if lack := subprocess.run([python, "-c", _ASKED], capture_output=True, text=True, check=True).stdout.strip():
         raise CannotBuild(lack)
+
+
+def wheel(python: str, into: Path) -> Path:
+    """Compile for the interpreter `python`, and put the wheel into a directory. Raises: CannotBuild."""
+    check(python)
     into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="antiphon-wheel-") as name:
         folder = Path(name, "tree")
@@ -93,15 +98,20 @@ def main() -> int:
     building = verbs.add_parser("wheel", help="build the wheel and print its path")
     building.add_argument("--python", default=sys.executable, help="the interpreter it is for; default: this one")
     building.add_argument("--into", type=Path, default=ROOT / "dist", help="the directory; default: dist")
+    asking = verbs.add_parser("check", help="say what is missing to compile; nonzero if something is")
+    asking.add_argument("--python", default=sys.executable, help="the interpreter it is for; default: this one")
     verbs.add_parser("test", help="run the tests on it; further arguments are pytest's")
     given, further = parser.parse_known_args()
     try:
         if given.verb == "test":
             return test(further)
-        print(wheel(given.python, given.into))
+        if given.verb == "check":
+            check(given.python)
+        else:
+            print(wheel(given.python, given.into))
         return 0
     except CannotBuild as error:
-        if given.verb == "wheel" or "the build failed" in str(error):
+        if given.verb != "test" or "the build failed" in str(error):
             print(f"antiphon is not compiled: {error}", file=sys.stderr)
             return 1
         print(f"\n*** NOT TESTED: the compiled modules. {error}\n", file=sys.stderr)

@@ -11,7 +11,7 @@ import uvloop
 from bench import report
 from bench.contenders.contender import Contender
 from bench.contenders.nginx import Nginx
-from bench.contenders.ours import Ours
+from bench.contenders.ours import Ours, ours
 from bench.contenders.python_servers import LiteLLM, Ogx, OpenResponsesServer
 from bench.contenders.rust_servers import AgenticApi, CodexRelay, Smg
 from bench.figures import OURS, YARDSTICK, Run
@@ -58,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:
-    contenders: list[Contender] = [Ours(arguments.python), Nginx()]
+    own = [Ours(arguments.python)] if arguments.quick else ours(arguments.python)
+    contenders: list[Contender] = [*own, Nginx()]
     if not arguments.quick:
         contenders += [AgenticApi(), Smg(), CodexRelay()]
         contenders += [OpenResponsesServer(arguments.python), LiteLLM(arguments.python), Ogx()]

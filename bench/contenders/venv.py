@@ -47,12 +47,12 @@ class Venv:
         return "?"
 
 
-def run(argv: Sequence[str]) -> None:
+def run(argv: Sequence[str], timeout_s: float = INSTALL_S) -> None:
     """Run a command of an installation. Raises: Absent."""
     try:
-        ended = subprocess.run(argv, capture_output=True, text=True, timeout=INSTALL_S)
+        ended = subprocess.run(argv, capture_output=True, text=True, timeout=timeout_s)
     except subprocess.TimeoutExpired:
-        raise Absent(f"was not installed within {INSTALL_S:g} s") from None
+        raise Absent(f"was not installed within {timeout_s:g} s") from None
     if ended.returncode:
         last = ended.stderr.strip().splitlines()[-1:] or ["no message"]
         raise Absent(f"does not install: {last[0][:200]}")
