@@ -468,7 +468,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         ),
     ] = "extract"
     check_events: Annotated[
-        bool, Note(RUNS, "Check every outgoing event against the grammar of streams; for debugging.", "")
+        bool, Note(RUNS, "Hold events against the grammar of streams; a breach is logged and counted.", "")
     ] = False
 
     log_level: Annotated[

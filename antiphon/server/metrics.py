@@ -197,6 +197,11 @@ def _runs(figures: Figures) -> Iterator[Metric]:
     for result in ("valid", "invalid", "unknown"):
         inputs.add_metric((result,), figures.custom_inputs[result])
     yield inputs
+    yield _counter(
+        "antiphon_illegal_events",
+        "Runs with an event against the grammar of streams; looked for with `check_events`.",
+        figures.illegal_events,
+    )
     yield _gauge("antiphon_stream_readers", "Streams that are being read.", figures.readers)
     labels = ("kind", "model")
     yield _histogram(

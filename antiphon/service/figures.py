@@ -66,6 +66,7 @@ class Figures:
         self.readers = 0
         self.swept: Counter[str] = Counter()
         self.stored_bytes: int | None = None
+        self.illegal_events = 0
         self.custom_inputs: Counter[str] = Counter()
         self.first_output_s = Distributions(FIRST_OUTPUT_BOUNDS_S)
         self.token_s = Distributions(TOKEN_BOUNDS_S)

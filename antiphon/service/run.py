@@ -361,20 +361,23 @@ class Run:
 
     def _emit(self, events: Sequence[Event]) -> None:
         if self._checker is not None:
-            self._check(self._checker, events)
+            self._check(events)
         payloads = self._encoder.encode(events)
         size = sum(map(len, payloads))
         self.bytes += size
         self._writer.append(payloads, size, last=self._stream.finished)
 
-    def _check(self, checker: Fold, events: Sequence[Event]) -> None:
-        """Raises: IllegalStream, once: the events that tell of it are not checked any more."""
+    def _check(self, events: Sequence[Event]) -> None:
+        """Tell of the first event that breaks the grammar: what comes behind it would be measured by a broken rule."""
+        if self._checker is None:
+            return
         try:
             for event in events:
-                checker.add(event)
-        except IllegalStream:
+                self._checker.add(event)
+        except IllegalStream as breach:
             self._checker = None
-            raise
+            self.figures.illegal_events += 1
+            logger.error("run %s sent an illegal event: %s", self.response.id, breach)
 
     def _fail(self, error: AntiphonError) -> None:
         self.error = error
@@ -424,7 +427,9 @@ class Run:
     async def _last_payloads(self) -> list[bytes]:
         number = self._encoder.next_number
         now = int(self._around.clock())
-        payloads = self._encoder.encode(await self._settled(self._stream.end(now)))
+        events = self._stream.end(now)
+        self._check(events)
+        payloads = self._encoder.encode(await self._settled(events))
         if await self._store_end(payloads):
             return payloads
         self.error = ServerError("The response could not be stored.")

@@ -95,7 +95,7 @@ CAPABILITIES = (
     Requirement("M6.false", API, "store: false leaves nothing that could be read or continued."),
     Requirement("M6.limits", OURS, "What is stored is limited by age, number and bytes."),
     Requirement("L1.order", EVENTS_OF_API, "Events come in a legal order, items strictly nested."),
-    Requirement("L1.debug", OURS, "A debug switch checks streams in production.", served=False),
+    Requirement("L1.debug", OURS, "A debug switch checks streams in production."),
     Requirement("L2.first", OURS, "response.created arrives before the model has said anything."),
     Requirement("L3.strict", OURS, "A strict server refuses what is not OpenAI's."),
     Requirement("L4.keepalive", EVENTS_OF_API, "An idle stream gets keepalive events that repeat the last number."),

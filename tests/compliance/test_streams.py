@@ -1,13 +1,18 @@
 """Streams: order, numbers, ids, failures, and every event that is sent."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from antiphon.core.deltas import Delta
+from antiphon.core.stream import ResponseStream
+from antiphon.service import responses
+from antiphon.wire.events import Event, OutputTextDelta
 from tests.compliance.conftest import Api
 from tests.compliance.manifest import SENT
-from tests.live import Live
+from tests.live import Live, serve
 from tests.openapi_schema import validate_event
 
 pytestmark = pytest.mark.compliance
@@ -111,6 +116,38 @@ def check_parts(events: list[dict[str, Any]]) -> None:
         assert (kinds[0], kinds[-1]) == ("response.content_part.added", "response.content_part.done")
         assert kinds[-2].endswith(".done")
         assert all(kind.endswith(".delta") for kind in kinds[1:-2])
+
+
+class Stutterer(ResponseStream):
+    """A machine that is broken: it says every delta of text twice."""
+
+    def feed(self, deltas: Sequence[Delta]) -> list[Event]:
+        events = super().feed(deltas)
+        return [each for event in events for each in [event] * (1 + isinstance(event, OutputTextDelta))]
+
+
+@pytest.mark.spec_line("L1.debug")
+@pytest.mark.parametrize(("checked", "breaches"), [(True, 1), (False, 0)])
+def test_a_breach_of_the_grammar_is_logged_and_counted_once_and_the_response_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, checked: bool, breaches: int
+) -> None:
+    monkeypatch.setattr(responses, "ResponseStream", Stutterer)
+    with serve(check_events=checked) as live:
+        events = live.stream("[[say:secret one]][[call:f {}]]")
+        figures = live.http.get("/metrics").text
+    assert events[-1]["type"] == "response.completed"
+    told = [record.getMessage() for record in caplog.records if record.name == "antiphon.service.run"]
+    assert len(told) == breaches
+    assert all(events[0]["response"]["id"] in line and "secret" not in line for line in told)
+    assert f"antiphon_illegal_events_total {breaches}.0" in figures
+
+
+@pytest.mark.spec_line("L1.debug")
+def test_a_legal_stream_is_no_breach() -> None:
+    with serve(check_events=True) as live:
+        for script in (EVERYTHING, "[[refuse:no]]", "[[say:a]][[fail:server_error]]", "[[say:a]][[length]]"):
+            live.stream(script)
+        assert "antiphon_illegal_events_total 0.0" in live.http.get("/metrics").text
 
 
 @pytest.mark.spec_line("L7.ids", "parameter.stream")
