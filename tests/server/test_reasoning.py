@@ -91,7 +91,7 @@ def test_sealed_reasoning_comes_back_in_a_stateless_request(live: Live) -> None:
     opened = live.create(follow_up, store=False)
     without = live.create([*follow_up[:1], *follow_up[2:]], store=False)
 
-    assert "42" not in item["encrypted_content"]
+    assert "the secret is 42" not in item["encrypted_content"]
     assert opened["usage"]["input_tokens"] > without["usage"]["input_tokens"]
     assert "input_transformations" not in opened
 
