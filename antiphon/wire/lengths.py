@@ -36,6 +36,7 @@ class _Holder(Struct, gc=False):
     tools: Raw = _NONE
     content: Raw = _NONE
     output: Raw = _NONE
+    tool_calls: Raw = _NONE
 
 
 _request = msgspec.json.Decoder(_Request)
@@ -57,8 +58,8 @@ def check_lengths(body: bytes) -> None:
         for index, item in enumerate(_members(getattr(request, name), name, MAX_ITEMS)):
             if item.tools is not _NONE:
                 tools = _count(item.tools, f"{name}[{index}].tools", tools)
-            for field, raw in (("content", item.content), ("output", item.output)):
-                parts += (added := _length(raw))
+            for field in ("content", "output", "tool_calls"):
+                parts += (added := _length(getattr(item, field)))
                 if added:
                     _bound(f"{name}[{index}].{field}", parts, MAX_PARTS)
     _bound("context_management", _length(request.context_management), MAX_EDITS)

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Raw, Struct
 
+from antiphon.wire.chat_calls import chat_calls
 from antiphon.wire.chat_forms import nested, read_chat_image
 from antiphon.wire.content import InputText, MessagePart, OutputPart, OutputText
 from antiphon.wire.conversation import UpdateConversation
@@ -61,6 +62,7 @@ OBJECTS: tuple[tuple[type[Struct], str], ...] = (
 
 SHAPES: tuple[tuple[frozenset[str], str, bool], ...] = (
     (frozenset({"role", "tool_call_id"}), "role:tool", False),
+    (frozenset({"role", "tool_calls"}), "role:calls", False),
     (frozenset({"role", "content"}), "message", True),
     (frozenset({"call_id", "output"}), "function_call_output", False),
     (frozenset({"name", "arguments"}), "function_call", False),
@@ -230,7 +232,7 @@ class Requests:
     def _chat_tags(self) -> dict[frozenset[Any], Mapping[str, Read]]:
         """Forms of Chat Completions that stand where ours could."""
         return {
-            frozenset(members_of(Item)): {"role:tool": self._read_chat_output},
+            frozenset(members_of(Item)): {"role:tool": self._read_chat_output, "role:calls": self._read_chat_calls},
             frozenset(members_of(Tool)): {"function": self._late(FunctionTool, "function")},
             frozenset(members_of(TextFormat)): {"json_schema": self._late(TextFormatJsonSchema, "json_schema")},
         }
@@ -249,6 +251,9 @@ class Requests:
         except Fault as fault:
             raise fault.under(".content") from None
         return FunctionCallOutput(call_id=call_id, output=output)
+
+    def _read_chat_calls(self, raw: Raw) -> Any:
+        return chat_calls(self.readers.of(Message), self._read_arguments, self._read_text)(raw)
 
     def _shape_of(self, raw: Raw) -> str | None:
         fields = read_fields(raw)

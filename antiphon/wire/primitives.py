@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Raw
 
 from antiphon.wire.faults import NO_CHOICES, Fault, fault_of, wrong_type
+from antiphon.wire.several import Several
 from antiphon.wire.shape import ABSENT, Read
 
 NULL = Raw(b"null")
@@ -64,15 +65,19 @@ def read_raw(raw: Raw) -> Raw:
 
 
 def array_of(read: Read) -> Read:
-    """The reader of an array whose elements `read` reads."""
+    """The reader of an array whose elements `read` reads; the members of a `Several` stand in its place."""
 
     def read_array(raw: Raw) -> tuple[Any, ...]:
-        found = []
+        found: list[Any] = []
         for index, element in enumerate(read_elements(raw)):
             try:
-                found.append(read(element))
+                value = read(element)
             except Fault as fault:
                 raise fault.under(f"[{index}]") from None
+            if type(value) is Several:
+                found.extend(value)
+            else:
+                found.append(value)
         return tuple(found)
 
     return read_array

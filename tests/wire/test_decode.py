@@ -154,6 +154,50 @@ def test_an_item_is_read_as_the_client_meant_it(sent: Any, item: Any) -> None:
     assert decode_item(encode_item(item)) == item
 
 
+def chat_call(call_id: str, name: str = "f", arguments: Any = "{}") -> dict[str, Any]:
+    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+CHATS: list[tuple[Any, tuple[Any, ...]]] = [
+    ({"content": None, "tool_calls": [chat_call("a")]}, (FunctionCall(call_id="a", name="f", arguments="{}"),)),
+    ({"content": "", "tool_calls": [chat_call("a")]}, (FunctionCall(call_id="a", name="f", arguments="{}"),)),
+    (
+        {"tool_calls": [chat_call("a", arguments={"x": 1}), chat_call("b", "g", None)]},
+        (
+            FunctionCall(call_id="a", name="f", arguments='{"x": 1}'),
+            FunctionCall(call_id="b", name="g", arguments="{}"),
+        ),
+    ),
+    (
+        {"content": "I look.", "tool_calls": [chat_call("a")]},
+        (
+            Message(role="assistant", content=(OutputText("I look."),)),
+            FunctionCall(call_id="a", name="f", arguments="{}"),
+        ),
+    ),
+    (
+        {"content": None, "tool_calls": [{"id": "a", "type": "custom", "custom": {"name": "p", "input": "x"}}]},
+        (CustomToolCall(call_id="a", name="p", input="x"),),
+    ),
+    ({"content": "x", "tool_calls": None}, (Message(role="assistant", content=(OutputText("x"),)),)),
+    ({"content": "x", "tool_calls": []}, (Message(role="assistant", content=(OutputText("x"),)),)),
+]
+
+
+@pytest.mark.parametrize(("sent", "items"), CHATS, ids=lambda value: str(value)[:60])
+def test_an_assistant_message_of_chat_completions_is_read_as_its_text_and_calls(
+    sent: Any, items: tuple[Any, ...]
+) -> None:
+    output = {"role": "tool", "tool_call_id": "a", "content": "o"}
+    found = read(input=[{"role": "user", "content": "hi"}, {"role": "assistant", **sent}, output]).input
+    assert found == (user(HI), *items, FunctionCallOutput(call_id="a", output="o"))
+
+
+def test_strict_mode_refuses_calls_of_chat_completions() -> None:
+    with pytest.raises(InvalidRequest):
+        read(strict=True, input=[{"role": "assistant", "content": "x", "tool_calls": [chat_call("a")]}])
+
+
 TOOLS: list[tuple[Any, Any]] = [
     (
         {"type": "function", "name": "f", "parameters": {"type": "object", "default": None}, "strict": None},
@@ -218,6 +262,10 @@ def part(value: Any) -> Any:
     return {"input": [{"role": "user", "content": [{"type": "input_text", "text": "x"}, value]}]}
 
 
+def chat(call: Any) -> Any:
+    return {"input": [{"role": "assistant", "tool_calls": [chat_call("a"), call]}]}
+
+
 REFUSALS: list[tuple[Any, str, str]] = [
     ({"model": 5}, "model", "invalid_type"),
     ({"temperature": "1"}, "temperature", "invalid_type"),
@@ -245,6 +293,12 @@ REFUSALS: list[tuple[Any, str, str]] = [
         "invalid_value",
     ),
     ({"input": [{"role": "tool", "tool_call_id": 5, "content": "x"}]}, "input[0].tool_call_id", "invalid_type"),
+    (chat({"id": 5}), "input[0].tool_calls[1].id", "invalid_type"),
+    (chat({"function": {"name": "f"}}), "input[0].tool_calls[1].id", "missing_required_parameter"),
+    (chat({"id": "b"}), "input[0].tool_calls[1].function", "missing_required_parameter"),
+    (chat({"id": "b", "function": {}}), "input[0].tool_calls[1].function.name", "missing_required_parameter"),
+    (chat("x"), "input[0].tool_calls[1]", "invalid_type"),
+    ({"input": [{"role": "assistant", "tool_calls": 5}]}, "input[0].tool_calls", "invalid_type"),
     ({"input": [{"type": "function_call", "call_id": "c"}]}, "input[0].name", "missing_required_parameter"),
     ({"tools": [{"type": "function"}]}, "tools[0].name", "missing_required_parameter"),
     ({"tools": [{"type": "function", "name": "f", "parameters": []}]}, "tools[0].parameters", "invalid_type"),
