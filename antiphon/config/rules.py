@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from antiphon.config.settings import Settings
-from antiphon.config.values import suggestion
+from antiphon.config.values import is_address, suggestion
 
 _ENGINES = ("embedded", "scripted")
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]+( [\x21-\x7e]+)*")
@@ -46,13 +46,20 @@ def _headers(settings: Settings) -> Iterator[tuple[str, str]]:
         if text is not None and not _HEADER_TEXT.fullmatch(text):
             yield name, "must be visible ASCII, with single blanks inside at most"
     for origin in settings.cors_origins:
-        parts = urlsplit(origin)
-        if origin != "*" and not (parts.scheme and parts.netloc and parts.path in ("", "/") and origin.isascii()):
+        if origin != "*" and not _is_origin(origin):
             yield "cors_origins", f"'{origin}' is no origin, such as https://app.example.com, nor *"
     if settings.cors_credentials and "*" in settings.cors_origins:
         yield "cors_credentials", "browsers refuse it together with the origin *: name the origins"
     if settings.strict and settings.dialect == "vllm-extended":
         yield "strict", "refuses what is not OpenAI's, and the dialect vllm-extended sends it"
+
+
+def _is_origin(origin: str) -> bool:
+    try:
+        parts = urlsplit(origin)
+    except ValueError:  # brackets that make no sense
+        return False
+    return bool(parts.scheme and parts.netloc) and parts.path in ("", "/") and origin.isascii()
 
 
 def is_loopback(host: str) -> bool:
@@ -79,6 +86,5 @@ def _engine(settings: Settings) -> Iterator[tuple[str, str]]:
         near = suggestion(settings.engine, _ENGINES)
         yield "engine", f"must be embedded, scripted or a URL that begins with http://, not '{settings.engine}'{near}"
     for url in settings.upstream_urls:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not is_address(url, "http", "https"):
             yield "engine", f"'{url}' is not the URL of a server, such as http://127.0.0.1:8000/v1"

@@ -96,7 +96,7 @@ def _content(path: Path, problems: list[str]) -> dict[str, object]:
     except OSError as error:
         problems.append(f"{path}: cannot be read: {error.strerror}")
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also of numbers that are too long, and of text that is not UTF-8
         problems.append(f"{path}: is not valid TOML: {error}")
         return {}
 
@@ -120,6 +120,8 @@ def _as_text(value: object) -> str | None:
     match value:
         case bool():
             return str(value).lower()
+        case int() if value.bit_length() > 64:  # one in hexadecimal may be too long for decimal digits
+            return hex(value)
         case str() | int() | float():
             return str(value)
         case list():

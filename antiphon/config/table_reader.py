@@ -4,14 +4,13 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import NODEFAULT, Struct
 
 from antiphon.config.secret import Secret
 from antiphon.config.tables import LimitTable, ModelTable, PriceTable, Tables, UpstreamTable
-from antiphon.config.values import suggestion
+from antiphon.config.values import is_address, read_path, suggestion
 
 T = TypeVar("T", bound=Struct)
 
@@ -79,7 +78,7 @@ def _values(
     problems += (f"{where}: {each}" for each in wrong)
     for name in _PATHS:
         if isinstance(path := values.get(name), Path):
-            values[name] = folder / path.expanduser()
+            values[name] = folder / path
     return None if wrong else values
 
 
@@ -88,8 +87,10 @@ def _is_missing(field: msgspec.structs.FieldInfo, given: Mapping[str, object]) -
 
 
 def _decode(kind: type, value: object) -> object:
-    if kind in (Path, Secret) and isinstance(value, str) and value:
-        return kind(value)
+    if kind is Path and isinstance(value, str) and value:
+        return read_path(value)
+    if kind is Secret and isinstance(value, str) and value:
+        return Secret(value)
     raise ValueError("Expected a text")
 
 
@@ -133,8 +134,7 @@ def _repeated(kind: str, names: list[str]) -> Iterator[str]:
 
 def _upstream_rules(table: UpstreamTable) -> Iterator[tuple[str, str]]:
     for url in table.urls:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not is_address(url, "http", "https"):
             yield "urls", f"'{url}' is not the URL of a server, such as http://127.0.0.1:8000/v1"
     if table.api_key_env is not None and table.api_key is None:
         yield "api_key_env", f"the variable {table.api_key_env} is not set"
@@ -149,7 +149,7 @@ def _upstream_rules(table: UpstreamTable) -> Iterator[tuple[str, str]]:
             yield key, f"there is no file {path}"
     if table.client_key is not None and table.client_certificate is None:
         yield "client_key", "needs client_certificate"
-    if table.proxy is not None and (urlsplit(table.proxy).scheme != "http" or not urlsplit(table.proxy).hostname):
+    if table.proxy is not None and not is_address(table.proxy, "http"):
         yield "proxy", "must be the URL of an HTTP proxy, such as http://proxy.example:3128"
 
 

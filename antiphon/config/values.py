@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from antiphon.config.secret import Secret
 from antiphon.config.settings import Row
@@ -30,13 +31,32 @@ def read_value(row: Row, text: str, *, folder: Path | None = None) -> object:
         case kind if kind is bool:
             return _truth(text)
         case kind if kind is Path:
-            path = Path(text).expanduser()
+            path = read_path(text)
             return path if folder is None else folder / path
         case kind if kind is int:
             return _within(row, _size(text) if row.name.endswith("_bytes") else _integer(text))
         case kind if kind is float:
             return _within(row, _number(text))
     return Secret(text.strip()) if row.kind is Secret else text.strip()
+
+
+def read_path(text: str) -> Path:
+    """The path with its `~` resolved. Raises: ValueError."""
+    if "\0" in text:
+        raise ValueError("must be a path, without null characters")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError(f"must be a path, and nobody's home directory is known for '{text}'") from None
+
+
+def is_address(url: str, *schemes: str) -> bool:
+    """Whether a URL has one of the schemes, a host, and no port that is none."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets or a port that make no sense
+        return False
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

@@ -48,7 +48,7 @@ def read_keys_file(path: Path) -> dict[bytes, Caller]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise KeysFileError([f"{path}: cannot be read: {error.strerror}"]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also of numbers that are too long, and of text that is not UTF-8
         raise KeysFileError([f"{path}: is not valid TOML: {error}"]) from None
     problems = [f"{path}: {name}: is not known here; each key is a table [[key]]" for name in table if name != "key"]
     found: dict[bytes, Caller] = {}
