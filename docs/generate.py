@@ -12,6 +12,7 @@ import dialect_tables
 import error_codes
 import figures
 import reasoning_table
+import route_tables
 import server_quirks
 
 from antiphon.config.settings import Row, rows
@@ -90,6 +91,7 @@ DIALECTS = {"overview": dialect_tables.overview, "differences": dialect_tables.d
 ERRORS = {"errors": error_codes.table, "stream codes": error_codes.stream_codes}
 COMPATIBILITY = {"matrix": coverage_tables.matrix, "gaps": coverage_tables.gaps}
 PAGES: Mapping[str, Callable[[], str]] = {
+    "api.md": route_tables.page,
     "coverage.md": coverage_tables.page,
     "compatibility.md": partial(filled, "compatibility.md", COMPATIBILITY),
     "settings.md": settings_page,

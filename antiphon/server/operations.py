@@ -176,7 +176,7 @@ OPERATIONS: Sequence[Operation] = (
         id="getOpenApi",
         method="GET",
         path="/openapi.json",
-        summary="Get this document.",
+        summary="Get this description of the API, in OpenAPI's form.",
         answer=dict[str, msgspec.Raw],
         public=True,
     ),

@@ -1,7 +1,9 @@
 """`/openapi.json`: complete, valid, and true of what is taken and answered."""
 
 import json
+import re
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,6 +46,12 @@ def all_routes() -> list[RouteRow]:
 def test_every_route_has_a_row_and_every_row_a_route() -> None:
     served = {(row.method, row.path.replace(":path", ""), row.public) for row in all_routes()}
     assert {(row.method, row.path, row.public) for row in OPERATIONS} == served
+
+
+def test_the_page_of_routes_names_every_route_once() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `([A-Z]+ /\S*)` \|", page, re.MULTILINE)
+    assert sorted(named) == sorted(f"{row.method} {row.path.replace(':path', '')}" for row in all_routes())
 
 
 def test_azures_paths_are_those_of_the_api_in_three_more_families() -> None:
