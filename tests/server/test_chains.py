@@ -143,3 +143,17 @@ def test_tool_outputs_may_be_parts_or_text(live: Live, text: str) -> None:
     output = {"type": "function_call_output", "call_id": first["output"][0]["call_id"], "output": value}
     second = live.create([output], previous_response_id=first["id"])
     assert "warm" in said(second)
+
+
+def test_a_history_of_chat_completions_goes_on_as_it_is(live: Live) -> None:
+    calls = [
+        {"id": f"call_{name}", "type": "function", "function": {"name": name, "arguments": "{}"}} for name in ("f", "g")
+    ]
+    outputs = [{"role": "tool", "tool_call_id": f"call_{name}", "content": f"said {name}"} for name in ("f", "g")]
+    history = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": None, "tool_calls": calls}, *outputs]
+    response = live.create(history)
+    assert "said f" in said(response)
+    assert "said g" in said(response)
+    items = live.http.get(f"/v1/responses/{response['id']}/input_items", params={"order": "asc"}).json()["data"]
+    assert [item["type"] for item in items] == ["message", *["function_call"] * 2, *["function_call_output"] * 2]
+    assert [item["call_id"] for item in items[1:]] == ["call_f", "call_g"] * 2
