@@ -57,6 +57,32 @@ def test_a_compiled_module_has_no_async_generator(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", LISTED)
+def test_a_compiled_module_gathers_lists(path: str) -> None:
+    """For arguments one by one the types of `asyncio.gather` promise a tuple; it gives a list, there a TypeError."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    gathers = [call for call in calls if ast.unparse(call.func).endswith("gather")]
+    assert all(isinstance(argument, ast.Starred) for call in gathers for argument in call.args)
+
+
+def test_no_interpreted_class_derives_from_a_compiled_one() -> None:
+    """It would be a TypeError where the first one is made."""
+    listed = {module_of(path) for path in LISTED}
+    for file in (ROOT / "antiphon").rglob("*.py"):
+        if str(file.relative_to(ROOT)) in LISTED:
+            continue
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        compiled = {
+            alias.asname or alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module in listed
+            for alias in node.names
+        }
+        bases = {ast.unparse(base) for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for base in node.bases}
+        assert not bases & compiled, f"{file}: compile it too"
+
+
+@pytest.mark.parametrize("path", LISTED)
 def test_the_modules_that_run_are_the_ones_that_should(path: str) -> None:
     """Machine code where this run is about it; else the source, which a stray extension module would hide."""
     found = str(importlib.import_module(module_of(path)).__file__)

@@ -37,15 +37,15 @@ INCLUDABLE = frozenset(
         "computer_call_output.output.image_url",
     }
 )
-# parameter: lowest, highest
-BOUNDS: Mapping[str, tuple[float | None, float | None]] = {
+# parameter: lowest, highest. Integers: compiled, what is called a float becomes one, and 2**63 - 1 would be 2**63.
+BOUNDS: Mapping[str, tuple[int | None, int | None]] = {
     "temperature": (0, 2),
     "top_p": (0, 1),
     "max_output_tokens": (16, None),
     "max_tool_calls": (1, None),
     "top_logprobs": (0, 20),
 }
-EXTRA_BOUNDS: Mapping[str, tuple[float | None, float | None]] = {
+EXTRA_BOUNDS: Mapping[str, tuple[int | None, int | None]] = {
     "presence_penalty": (-2, 2),
     "frequency_penalty": (-2, 2),
     "min_p": (0, 1),
@@ -109,7 +109,7 @@ def check_include(values: Iterable[str], param: str = "include") -> None:
             raise InvalidRequest(f"Invalid value: '{value}'. Supported values are: {known}.", param=f"{param}[{index}]")
 
 
-def _check_bounds(name: str, value: float | None, low: float | None, high: float | None) -> None:
+def _check_bounds(name: str, value: int | float | None, low: int | None, high: int | None) -> None:
     if value is None:
         return
     kind = "integer" if isinstance(value, int) else "decimal"

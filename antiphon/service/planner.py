@@ -1,7 +1,8 @@
 """From a request to the work it asks for: every name in it resolved, its conversation assembled and checked."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from msgspec import Raw
 from msgspec.structs import replace
@@ -158,9 +159,9 @@ class Planner:
         """
         if response_id is None:
             return ()
-        turns, parent = await asyncio.gather(
-            self._store.chain(tenant, response_id), self._store.get(tenant, response_id)
-        )
+        # As a list, since a list comes back: for two arguments the types promise a tuple, which compiled code demands.
+        reads: list[Awaitable[Any]] = [self._store.chain(tenant, response_id), self._store.get(tenant, response_id)]
+        turns, parent = await asyncio.gather(*reads)
         if not turns or parent is None or not is_kept(parent):
             raise PreviousResponseNotFound(response_id)
         _check_parent(turns[-1])

@@ -70,7 +70,7 @@ def text(*pieces: str) -> list[d.Delta]:
 
 
 LOGPROBS = (
-    d.Logprob("Hel", -0.25, tuple(b"Hel"), (d.TopLogprob("Hel", -0.25, tuple(b"Hel")), d.TopLogprob("H", -2, (72,)))),
+    d.Logprob("Hel", -0.25, tuple(b"Hel"), (d.TopLogprob("Hel", -0.25, tuple(b"Hel")), d.TopLogprob("H", -2.0, (72,)))),
     d.Logprob("lo", -0.5, tuple(b"lo"), (d.TopLogprob("lo", -0.5, tuple(b"lo")),)),
 )
 ROCKET = "🚀".encode()

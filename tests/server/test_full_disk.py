@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,18 +11,24 @@ from antiphon.stores.sql import SqlStore
 from tests.live import Live, serve
 
 
-class FullStore(SqlStore):
-    """SQLite's own limit on pages stands for the disk's."""
+class FullStore:
+    """SQLite's own limit on pages stands for the disk's. No subclass, for the compiled store can have none."""
+
+    def __init__(self, path: Path) -> None:
+        self._store = SqlStore(path)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
     async def start(self) -> None:
-        await super().start()
+        await self._store.start()
         self._loop = asyncio.get_running_loop()
 
     def fill(self) -> None:
         asyncio.run_coroutine_threadsafe(self._limit(), self._loop).result(10)
 
     async def _limit(self) -> None:
-        await self._writer.run(lambda connection: connection.execute("PRAGMA max_page_count = 1").fetchall())
+        await self._store._writer.run(lambda connection: connection.execute("PRAGMA max_page_count = 1").fetchall())
 
 
 @pytest.fixture

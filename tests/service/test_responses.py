@@ -53,7 +53,7 @@ async def test_another_tenant_s_response_is_unknown_everywhere() -> None:
     made = (await answer(responses, request("hi"), "alice"))["id"]
 
     with pytest.raises(NotFound):
-        await responses.get(made, Caller(tenant="bob"))
+        await responses.get(made, "bob")
     with pytest.raises(NotFound):
         await responses.delete(made, Caller(tenant="bob"))
     with pytest.raises(NotFound):
