@@ -55,7 +55,7 @@ async def test_another_tenant_s_response_is_unknown_everywhere() -> None:
     with pytest.raises(NotFound):
         await responses.get(made, "bob")
     with pytest.raises(NotFound):
-        await responses.delete(made, Caller(tenant="bob"))
+        await responses.delete(made, "bob")
     with pytest.raises(NotFound):
         await responses.input_items(made, "bob", after=None, limit=1, descending=True)
     with pytest.raises(PreviousResponseNotFound):
