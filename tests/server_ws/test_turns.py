@@ -142,11 +142,10 @@ class BrokenStore(MemoryStore):
 
     broken = True
 
-    async def begin(self, beginning: Beginning) -> Lease:
+    def announce(self, beginning: Beginning) -> None:
         if self.broken:
             self.broken = False
             raise ZeroDivisionError
-        return await super().begin(beginning)
 
 
 def test_what_nobody_has_thought_of_is_one_error_and_the_lane_goes_on() -> None:
