@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 
 from tests.command import run
-from tests.outlive.driving import process, text_of
+from tests.outlive.driving import kill, process, text_of
 
 HELLO = {"type": "message", "role": "user", "content": "hello"}
 
@@ -48,6 +48,21 @@ def test_what_is_erased_is_gone_from_server_and_disk(tmp_path: Path) -> None:
         assert told == "Erased 1 responses and 1 conversations of default.\n"
         assert http.get(f"/v1/responses/{made}").status_code == 404
         assert make(http, "[[say:Still here]]")
+    for file in tmp_path.rglob("*"):
+        assert not file.is_file() or word.encode() not in file.read_bytes(), file
+
+
+def test_what_a_killed_server_had_not_written_yet_is_erased_too(tmp_path: Path) -> None:
+    word = "unmistakable"
+    with process(tmp_path) as (server, http):
+        asked = {"input": f"[[stall:30]][[say:{word}]]", "stream": True}
+        with http.stream("POST", "/v1/responses", json=asked) as sent:
+            lines = sent.iter_lines()
+            assert next(lines) == "event: response.created"
+            kill(server)
+    assert any(word.encode() in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    told = data("erase", "--tenant", "default", "--yes", data_dir=tmp_path)
+    assert told == "Erased 1 responses and 0 conversations of default.\n"
     for file in tmp_path.rglob("*"):
         assert not file.is_file() or word.encode() not in file.read_bytes(), file
 

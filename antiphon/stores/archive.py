@@ -13,6 +13,7 @@ from msgspec import Raw, Struct, json
 
 from antiphon.errors import SetupError
 from antiphon.stores.database import begin, open_reader, open_writer, set_up
+from antiphon.stores.owners import Owner
 from antiphon.stores.sql_files import load_statements
 
 _SQL = load_statements("archive")
@@ -77,6 +78,7 @@ def erase(path: Path, tenant: str) -> Erased:
     """
     with closing(_existing(path, writes=True)) as connection:
         connection.execute("PRAGMA secure_delete = ON")
+        _absorb(connection, Owner(path))
         erased = Erased(
             _erase(connection, tenant, "some_responses", _OF_RESPONSE),
             _erase(connection, tenant, "some_conversations", _OF_CONVERSATION),
@@ -85,6 +87,14 @@ def erase(path: Path, tenant: str) -> Erased:
         connection.execute("PRAGMA incremental_vacuum").fetchall()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return erased
+
+
+def _absorb(connection: sqlite3.Connection, owner: Owner) -> None:
+    """What a killed process left in its journal is in the database then, and can be found."""
+    begin(connection)
+    owner.absorb(connection)
+    connection.execute("COMMIT")
+    owner.forget_journals()
 
 
 def _erase(connection: sqlite3.Connection, tenant: str, found: str, statements: Sequence[str]) -> int:

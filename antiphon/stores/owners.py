@@ -54,9 +54,7 @@ class Owner:
 
     def claim_abandoned(self, connection: sqlite3.Connection) -> Sequence[AbandonedRun]:
         """Make the unfinished runs of the dead ours. Write transactions exclude each other: each run has one taker."""
-        for (other,) in connection.execute(_SQL["others"], {"id": self.id}).fetchall():
-            self._forget_if_dead(connection, other)
-        self._write_what_is_missing(connection)
+        self.absorb(connection)
         rows = connection.execute(_SQL["abandoned"]).fetchall()
         connection.executemany(
             _SQL["claim"], [{"owner": self.id, "key": key, "fence": fence} for key, fence, *_ in rows]
@@ -75,8 +73,14 @@ class Owner:
             for key, fence, tenant, public_id, background, head, attempt, request, dialect in rows
         )
 
+    def absorb(self, connection: sqlite3.Connection) -> None:
+        """Make all that the dead left claimable, what is only in their journals too."""
+        for (other,) in connection.execute(_SQL["others"], {"id": self.id}).fetchall():
+            self._forget_if_dead(connection, other)
+        self._write_what_is_missing(connection)
+
     def forget_journals(self) -> None:
-        """Remove the journals whose runs were claimed; once that is committed."""
+        """Remove the journals that were absorbed; once that is committed."""
         while self._read:
             path = self._read.pop()
             path.with_suffix(".fresh").unlink(missing_ok=True)

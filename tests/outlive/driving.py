@@ -1,6 +1,7 @@
 """What tests of runs that outlive their connection share: starting, following, answering, and server processes."""
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,3 +88,9 @@ def process(data_dir: Path, *flags: str) -> Iterator[tuple[Started, httpx.Client
         httpx.Client(base_url=server.origin, timeout=WAIT_S, trust_env=False) as http,
     ):
         yield server, http
+
+
+def kill(server: Started) -> None:
+    """End a server as a crash does."""
+    server.process.send_signal(signal.SIGKILL)
+    server.process.wait(10)

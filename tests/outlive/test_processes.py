@@ -1,6 +1,5 @@
 """Runs that outlive their process: killed, shut down, taken over by another one."""
 
-import signal
 import threading
 import time
 from pathlib import Path
@@ -8,7 +7,6 @@ from typing import Any
 
 import httpx
 
-from tests.command import Started
 from tests.outlive.driving import (
     TOOLS,
     calls_of,
@@ -16,6 +14,7 @@ from tests.outlive.driving import (
     events,
     folded,
     get,
+    kill,
     process,
     replay,
     start,
@@ -26,11 +25,6 @@ from tests.outlive.driving import (
 WORDS = " ".join(f"w{number}" for number in range(40))
 SLOW = f"[[delay:50]][[say:{WORDS}]]"
 SCHEMA = {"format": {"type": "json_schema", "name": "x", "schema": {"type": "object"}}}
-
-
-def kill(server: Started) -> None:
-    server.process.send_signal(signal.SIGKILL)
-    server.process.wait(10)
 
 
 def until_said(http: httpx.Client, response_id: str, words: int) -> str:
