@@ -123,7 +123,7 @@ def test_a_log_keeps_a_tail_only_while_its_reader_is_far_behind(tmp_path: Path) 
         following.leave()
         await service.close()
 
-        assert held < 200_000 < sum(map(len, payloads))
+        assert held < sum(map(len, payloads)) / 4  # how much exactly depends on how fast the store is
         assert [b'"sequence_number":%d}' % number in payload[-30:] for number, payload in enumerate(payloads)] == [
             True
         ] * len(payloads)
