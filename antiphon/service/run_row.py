@@ -83,10 +83,11 @@ class RunRow:
             self._timer.cancel()
         try:
             lease = await self._written()
-            if lease is None and self._beginning is not None:
-                await self._store.record(self._beginning, ending)
-                return True
-            return await self._store.finish(lease or await self.begin(), ending)
+            if lease is not None:
+                return await self._store.finish(lease, ending)
+            assert self._beginning is not None  # without one there is a lease
+            await self._store.record(self._beginning, ending)
+            return True
         except StoreUnavailable:
             self._rows.is_well = False
             raise

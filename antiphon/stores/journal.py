@@ -109,14 +109,15 @@ class Journal:
 
 
 def missing_runs(path: Path) -> list[Beginning]:
-    """What a process had begun and not written when it ended, as far as its journal tells; oldest first."""
+    """What a process had begun and not written when it ended, as far as its journal can be read; oldest first."""
     missing: dict[tuple[str, str], Beginning] = {}
-    for kind, body in _frames(path):
-        if kind == b"B":
-            beginning = _decode_begun(body)
-            missing[beginning.tenant, beginning.id] = beginning
-        else:
-            missing.pop(_decode_settled(body), None)
+    with suppress(msgspec.MsgspecError, UnicodeDecodeError):  # a disk gave something else back than was written
+        for kind, body in _frames(path):
+            if kind == b"B":
+                beginning = _decode_begun(body)
+                missing[beginning.tenant, beginning.id] = beginning
+            else:
+                missing.pop(_decode_settled(body), None)
     return list(missing.values())
 
 

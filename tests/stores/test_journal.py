@@ -2,8 +2,11 @@
 
 import asyncio
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from antiphon.errors import StoreUnavailable
 from antiphon.stores.journal import REWRITE_BYTES, TIDY_S, Journal, missing_runs
@@ -123,6 +126,26 @@ async def test_a_journal_that_cannot_be_written_refuses(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "missing" / "one.journal")
     with pytest.raises(StoreUnavailable, match="journal"):
         journal.add(beginning("r1"))
+
+
+@given(st.binary(max_size=200), st.integers(0, 400))
+def test_whatever_a_disk_makes_of_it_what_came_before_is_given_back(nonsense: bytes, at: int) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "one.journal")
+        asyncio.run(_two(path))
+        data = content(path)
+        damaged = cut_at(path, data[:at] + nonsense + data[at + len(nonsense) :], len(data) + len(nonsense))
+        if at >= len(data) // 2:
+            assert ids(damaged)[:1] == ["r0"]
+        else:
+            ids(damaged)  # anything but an exception
+
+
+async def _two(path: Path) -> None:
+    journal = Journal(path)
+    journal.add(beginning("r0"))
+    journal.add(beginning("r1"))
+    journal.close()
 
 
 def test_there_is_nothing_in_no_journal(path: Path) -> None:
