@@ -5,6 +5,7 @@ import asyncio
 from websockets.sync.client import ClientConnection
 
 from antiphon.ports import Beginning, Lease
+from antiphon.service.run_row import HELD_BACK_BYTES
 from antiphon.stores.memory import MemoryStore
 from tests.live import Live, serve, wait_until
 from tests.openapi_schema import validate_event
@@ -131,7 +132,7 @@ def test_leaving_while_a_response_is_being_created_cancels_it_all_the_same() -> 
     store = HesitantStore()
     with serve(store=store) as live:
         with open_socket(live) as socket:
-            send(socket, input=SLOW)
+            send(socket, input="word " * HELD_BACK_BYTES + SLOW)  # too large for its row to be held back
             assert wait_until(lambda: store.begun, WAIT_S)
         path = f"/v1/responses/{store.begun[0]}"
         assert wait_until(lambda: live.http.get(path).json()["status"] == "cancelled", WAIT_S)
