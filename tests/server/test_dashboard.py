@@ -57,6 +57,5 @@ def test_every_group_of_figures_has_a_panel() -> None:
     shown = {re.sub(r"_(bucket|sum|count)$", "_bucket", name) for name in labels_by_name()}
     assert shown - asked == {
         "antiphon_custom_tool_inputs_total",
-        "antiphon_illegal_events_total",
         "antiphon_sessions_evicted_total",
     }
