@@ -28,7 +28,7 @@ NOT_COPIED = (
     "*.so",
     "*.pyd",
 )
-# Rooms that run no compiled code, or what other rooms run already through programs that are slow to install.
+# Left out for their time: programs that are slow to install, and rooms that run little of what is compiled.
 LEFT_OUT = ("bench", "clients", "deploy", "doctor", "readers", "vllm", "test_guides.py", "test_readme.py")
 _ASKED = """
 import os, shutil, sysconfig
