@@ -59,16 +59,22 @@ class Generation(Protocol):
         ...
 
 
-HandTo = Callable[[Callable[[Sequence[Delta]], None]], None]
+Take = Callable[[Sequence[Delta]], None]
+"""Takes deltas. What it raises ends the generation."""
+
+More = Callable[[str], bool]
+"""Takes more text of the kind of the delta taken last; False: not now, it has to come as a delta."""
+
+HandTo = Callable[[Take, More], None]
 
 
 class EagerGeneration(Generation, Protocol):
     """A generation that can hand deltas on from within the callback that read them, which saves a task switch."""
 
-    def hand_to(self, take: Callable[[Sequence[Delta]], None]) -> None:
-        """Hand what comes while a consumer of `deltas` waits to `take` instead; `deltas` yields the rest, in order.
+    def hand_to(self, take: Take, more: More) -> None:
+        """Hand what comes while a consumer of `deltas` waits to `take` or `more`; `deltas` yields the rest, in order.
 
-        `take` runs in the event loop, outside of any task. What it raises, `deltas` raises.
+        Both run in the event loop, outside of any task. What `take` raises, `deltas` raises.
         """
         ...
 

@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
 from antiphon.core.contexts import contexts
+from antiphon.core.open_items import Form, OpenContent
 from antiphon.wire.dialects import OPENAI, Addition, Dialect, type_of
 from antiphon.wire.events import ErrorEvent, Event, OutputItemAdded, OutputItemDone, decode_event
 from antiphon.wire.extended_events import AdditionalContext, ContextOwner, RateLimitsUpdated
@@ -21,6 +22,9 @@ from antiphon.wire.unknown import encode
 
 _TYPE_AT = len(b'{"type":"')
 _PADDED_BYTES = 64
+_MARK = "\x00the text"
+_MARK_JSON = msgspec.json.encode(_MARK)
+_NO_FORM = Form()
 
 Noise = Callable[[int], str]
 """Makes so many random characters that need no escape in JSON."""
@@ -53,11 +57,39 @@ class Encoder:
         """One JSON object per event; its `type` comes first and its `sequence_number` last."""
         number = self.next_number
         payloads = []
-        for body in map(encode, events) if self._plain else self._spoken(events):
+        for body in self._unnumbered(events):
             payloads.append(b'%b,"sequence_number":%d}' % (body[:-1], number))
             number += 1
         self.next_number = number
         return payloads
+
+    def encode_more(self, content: OpenContent, text: str) -> bytes | None:
+        """What `encode` makes of the next delta of an open part, made from the one before.
+
+        None where that cannot be, for the dialect says more than one event, or the text is none that JSON can carry.
+        """
+        form = content.form
+        if form is None:
+            form = content.form = self._form_of(content)
+        if form is _NO_FORM:
+            return None
+        try:
+            payload = b"%b%b%b%d}" % (form.head, encode(text), form.tail, self.next_number)
+        except UnicodeEncodeError:
+            return None
+        self.next_number += 1
+        return payload
+
+    def _form_of(self, content: OpenContent) -> Form:
+        example = content.example(_MARK)
+        bodies = [] if example is None or self._noise is not None else list(self._unnumbered([example]))
+        if len(bodies) != 1 or bodies[0].count(_MARK_JSON) != 1:
+            return _NO_FORM
+        head, _, tail = bodies[0].partition(_MARK_JSON)
+        return Form(head, tail[:-1] + b',"sequence_number":')
+
+    def _unnumbered(self, events: Iterable[Event | RateLimitsUpdated]) -> Iterator[bytes]:
+        return map(encode, events) if self._plain else self._spoken(events)
 
     def _spoken(self, events: Iterable[Event | RateLimitsUpdated]) -> Iterator[bytes]:
         """The events in the dialect, with what it adds, not numbered yet."""

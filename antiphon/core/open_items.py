@@ -27,14 +27,28 @@ class _SummaryPlace(TypedDict):
     summary_index: int
 
 
+class Form:
+    """An event of which only one string changes: what its JSON has before and behind it. Both empty: there is none."""
+
+    __slots__ = ("head", "tail")
+
+    def __init__(self, head: bytes = b"", tail: bytes = b"") -> None:
+        self.head = head
+        self.tail = tail
+
+
 class OpenContent:
-    """A message or a reasoning item that is being written."""
+    """A message or a reasoning item that is being written.
+
+    `form` is for the encoder: that of the deltas of the part that is open, once it was asked for.
+    """
 
     def __init__(self, kind: Literal["message", "reasoning"], item_id: str, index: int) -> None:
         self.kind = kind
         self.id = item_id
         self.index = index
         self.row: PartRow | None = None
+        self.form: Form | None = None
         self._closed: list[ItemPart] = []
         self._text: list[str] = []
         self._logprobs: list[Logprob] = []
@@ -74,8 +88,19 @@ class OpenContent:
             wire = tuple(_wire_logprob(each) for each in logprobs)
             self._logprobs += wire
             return [*events, ev.OutputTextDelta(**self._place(), delta=text, logprobs=wire)]
-        events.append(row.delta(item_id=self.id, output_index=self.index, content_index=len(self._closed), delta=text))
+        events.append(self._delta(row, text))
         return events
+
+    def add(self, text: str) -> None:
+        """More text of the open part, whose event is made from its form."""
+        self._text.append(text)
+
+    def example(self, text: str) -> ev.Event | None:
+        """The event of a delta of the open part; None if there is no such part."""
+        return None if self.row is None else self._delta(self.row, text)
+
+    def _delta(self, row: PartRow, text: str) -> ev.Event:
+        return row.delta(item_id=self.id, output_index=self.index, content_index=len(self._closed), delta=text)
 
     def _open_part(self, row: PartRow) -> list[ev.Event]:
         events = self.close_part()
@@ -95,7 +120,7 @@ class OpenContent:
         if self._logprobs:
             done["logprobs"] = tuple(self._logprobs)
         self._closed.append(part)
-        self.row, self._text, self._logprobs = None, [], []
+        self.row, self.form, self._text, self._logprobs = None, None, [], []
         return [row.done(**place, **done), ev.ContentPartDone(**place, part=part)]
 
     @property

@@ -137,6 +137,14 @@ class ResponseStream:
         return self._outcome is not None
 
     @property
+    def growing(self) -> OpenContent | None:
+        """The content with an open part, if more text of the kind fed last would be a delta of that part."""
+        current = self._open
+        if not isinstance(current, OpenContent) or self._outcome is not None or self.breach is not None:
+            return None
+        return None if current.row is None or current.is_summed_up else current
+
+    @property
     def rounds(self) -> int:
         """How many generations have ended without being the last one."""
         return self._rounds

@@ -6,6 +6,7 @@ Rules
 - Calls are put in order by `CallOrder`; everything else goes on as it comes, one delta for each field of a chunk.
 - The finish is given once and last, with `Usage` before it: at `[DONE]`, or when the body ends after a finish reason.
 - A failure is kept in `failure`, never raised, so that what came before it is not lost. Nothing is parsed after it.
+- Most chunks are the one before with another text. Such a one is not decoded: what stands around the text is compared.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,9 +36,11 @@ from antiphon.engines.chat_chunk import (
     spelling,
 )
 from antiphon.engines.chat_errors import reported
+from antiphon.engines.chat_repetition import Repetition, field_of, learn
 from antiphon.errors import AntiphonError, EngineError
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
+MOST_FORMS = 8  # so many chunks in a row may all look different before no more forms are learned
 Reason = Literal["stop", "length", "content_filter"]
 
 # Whatever is not listed ended by itself: servers name many kinds of that.
@@ -74,6 +77,8 @@ class ChunkParser:
         self._reason: Reason | None = None
         self._early_logprobs: list[Logprob] = []
         self._called = False
+        self._last: Repetition | None = None
+        self._forms_left = MOST_FORMS
         self.finishing = False  # the finish reason is known: nothing is lost if the server stops here
         self.done = False
         self.failure: AntiphonError | None = None
@@ -83,11 +88,36 @@ class ChunkParser:
         deltas: list[Delta] = []
         if self.done or self.failure is not None:
             return deltas
+        self._last = None
         if data.find(b"\n") == len(data) - 2 and data.startswith(b"data:") and not self._cut_line:
-            self._read(data[5:], deltas)  # one whole event: the common case by far
+            chunk = self._read(data[5:], deltas)  # one whole event: the common case by far
+            if chunk is not None and self._forms_left and not self._called:
+                self._learn(data, chunk)
         else:
             self._read_lines(data, deltas)
         return deltas
+
+    def text_again(self, data: bytes) -> str | None:
+        """The text of an event that is in nothing else different from the one fed last.
+
+        None for any other, which has to be fed. Whoever says the text calls `count_again`; it is of the kind of the
+        last delta.
+        """
+        last = self._last
+        return last.text_of(data) if last is not None else None
+
+    def count_again(self) -> None:
+        """What `text_again` told has been said."""
+        self._forms_left = MOST_FORMS
+        self._output_chunks += 1
+        if self._last is not None and self._last.field != "content":
+            self._reasoning_chunks += 1
+
+    def _learn(self, event: bytes, chunk: Chunk) -> None:
+        field = field_of(chunk)
+        if field is not None:
+            self._last = learn(event, field)
+            self._forms_left -= 1
 
     def _read_lines(self, data: bytes, deltas: list[Delta]) -> None:
         lines = data.split(b"\n")
@@ -128,21 +158,20 @@ class ChunkParser:
             self._read(_DONE, deltas)
         return deltas
 
-    def _read(self, payload: bytes, deltas: list[Delta]) -> None:
+    def _read(self, payload: bytes, deltas: list[Delta]) -> Chunk | None:
+        """Add the deltas of one chunk; the chunk, unless it is the end or no chunk."""
         try:
             if len(payload) < 12 and payload.strip() == _DONE:
                 self._finish(deltas)
-            else:
-                chunk = _decode(payload)
-                if self._called or not _is_text(chunk):
-                    self._take(chunk, payload, deltas)
-                else:  # as `_take` would do it: every microsecond counts
-                    self._output_chunks += 1
-                    deltas.append(TextDelta(chunk.choices[0].delta.content))  # type: ignore[index, union-attr, arg-type]
+                return None
+            chunk = _decode(payload)
+            self._take(chunk, payload, deltas)
+            return chunk
         except NOT_JSON:
             self.failure = EngineError("The engine sent a chunk that is not the JSON of a chat completion.")
         except EngineError as error:
             self.failure = error
+        return None
 
     def _take(self, chunk: Chunk, payload: bytes, deltas: list[Delta]) -> None:
         if chunk.usage is not None:
@@ -244,26 +273,6 @@ class ChunkParser:
             self.failure = reported(msgspec.json.decode(payload))
         except NOT_JSON:
             self.failure = reported(None)
-
-
-def _is_text(chunk: Chunk) -> bool:
-    """Whether the chunk is a piece of text and nothing else."""
-    choices = chunk.choices
-    if not choices or chunk.usage is not None or chunk.error is not None:
-        return False
-    choice = choices[0]
-    delta = choice.delta
-    return (
-        delta is not None
-        and bool(delta.content)
-        and choice.finish_reason is None
-        and choice.logprobs is None
-        and delta.reasoning is None
-        and delta.reasoning_content is None
-        and delta.tool_calls is None
-        and delta.function_call is None
-        and delta.refusal is None
-    )
 
 
 def _is_error(payload: bytes) -> bool:

@@ -4,13 +4,14 @@ Rules
 - A task opens it: it asks one upstream after the other until one accepts. That is done again when an upstream hangs up
   before its first token, for nothing has been given to anybody then.
 - `deltas` then reads: one wake-up, one parse, one batch for all that has gathered. Once it waits, an eager consumer is
-  handed plain deltas by the connection's own callback; whatever else happens wakes `deltas`.
+  handed plain deltas by the connection's own callback, and more of the same text as the text alone; whatever else
+  happens wakes `deltas`.
 - The connection goes back to its pool when the finish is known, before it is yielded; any other way out closes it, and
   that makes a server abort.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from antiphon.core.chat import ChatRequest
 from antiphon.core.deltas import Delta
@@ -24,6 +25,7 @@ from antiphon.engines.http_stream import ConnectionLost, HttpConnection
 from antiphon.engines.patience import Patience
 from antiphon.engines.silence import Silence
 from antiphon.errors import AntiphonError, EngineError
+from antiphon.ports import More, Take
 
 FINISHING_S = 5.0  # for usage and the end of the stream, once the finish reason is known
 
@@ -47,7 +49,8 @@ class ChatGeneration:
         self._started = False
         self._finishing = False
         self._closed = False
-        self._take: Callable[[Sequence[Delta]], None] | None = None
+        self._take: Take | None = None
+        self._more: More | None = None
         self._broken: BaseException | None = None  # what `take` raised
         self._parser = self._new_parser(GENERIC)
 
@@ -112,9 +115,9 @@ class ChatGeneration:
 
     # -- generating
 
-    def hand_to(self, take: Callable[[Sequence[Delta]], None]) -> None:
-        """Hand what comes while a consumer of `deltas` waits to `take` instead."""
-        self._take = take
+    def hand_to(self, take: Take, more: More) -> None:
+        """Hand what comes while a consumer of `deltas` waits to `take` instead, or to `more`."""
+        self._take, self._more = take, more
 
     def deltas(self) -> AsyncIterator[Sequence[Delta]]:
         """All deltas, as many at a time as one wake-up gave; after `close` it ends without a `Finish`.
@@ -185,7 +188,9 @@ class ChatGeneration:
     async def _arrival(self, connection: HttpConnection) -> None:
         """Wait for what an eager consumer is not handed. Raises: what it raised."""
         self._allow_silence()
-        connection.eager = self._read_eagerly if self._take is not None else None
+        if self._take is not None:
+            connection.eager = self._read_eagerly
+            connection.on_chunk = self._hear
         await connection.arrival()
         if self._broken is not None:
             raise self._broken
@@ -217,6 +222,16 @@ class ChatGeneration:
             self._silence.until = self._loop.time() + self._patience.idle_timeout_s
         else:
             self._allow_silence()
+        return True
+
+    def _hear(self, chunk: bytes) -> bool:
+        """Hand on the text of a chunk that is the one before with another text. False: it has to be read as any."""
+        parser, more = self._parser, self._more
+        text = parser.text_again(chunk)
+        if text is None or more is None or not more(text):
+            return False
+        parser.count_again()
+        self._silence.until = self._loop.time() + self._patience.idle_timeout_s
         return True
 
     async def close(self) -> None:

@@ -35,6 +35,10 @@ class GrammarCallParser(ChunkParser):
         """The deltas that `data` completes."""
         return self._as_call(super().feed(data))
 
+    def text_again(self, data: bytes) -> str | None:
+        """None: what comes as text is said as arguments."""
+        return None
+
     def take(self, chunk: Chunk) -> list[Delta]:
         """The deltas of a chunk that came as it is. Raises: EngineError when it breaks the protocol."""
         return self._as_call(super().take(chunk))

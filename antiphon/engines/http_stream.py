@@ -6,6 +6,8 @@ Rules
 - The protocol only gathers. Whoever reads takes everything that has gathered (`take`) and otherwise waits for
   `arrival`, so that a read costs one wake-up however many chunks it held. An `eager` reader is called before it is
   woken, and stays asleep if it could deal with all there was.
+- A read that is one whole chunk is offered to a waiting reader as it is (`on_chunk`), past the parser: that stands
+  between two chunks before and after it. What the reader does not take goes the usual way.
 - More than MAX_GATHERED_BYTES that nobody takes stop the reading from the socket until they are taken.
 - A failure never hides what came before it: what has gathered can be taken, then `ended` is true and `failure` set.
 """
@@ -21,6 +23,9 @@ from antiphon.errors import EngineError, EngineUnavailable
 MAX_GATHERED_BYTES = 256 * 1024
 MAX_HEAD_BYTES = 64 * 1024
 DRAIN_S = 1.0  # how long an answer that said all it has to say may take to end
+
+# By the length of a read that is one whole chunk of up to a kilobyte: how it begins.
+_CHUNK_BEGINS = {len(b"%x\r\n\r\n" % size) + size: b"%x\r\n" % size for size in range(1, 1024)}
 
 
 class ConnectionLost(EngineUnavailable):
@@ -40,6 +45,7 @@ class HttpConnection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._drain_timer: asyncio.TimerHandle | None = None
         self.eager: Callable[[], bool] | None = None
+        self.on_chunk: Callable[[bytes], bool] | None = None
         self.lost = False
         self.exchanges = 0
         self._reset()
@@ -47,6 +53,9 @@ class HttpConnection(asyncio.Protocol):
     def _reset(self) -> None:
         self._parser: HttpResponseParser | None = None
         self.eager = None
+        self.on_chunk = None
+        self._after_chunk = False
+        self._between_chunks = False
         self._gathered: list[bytes] = []
         self._gathered_bytes = 0
         self._head_bytes = 0
@@ -121,7 +130,7 @@ class HttpConnection(asyncio.Protocol):
         if self.ended:
             self._free()
         elif not self.lost:
-            self._drain = True
+            self._drain, self.on_chunk = True, None
             self._gathered.clear()
             if self._paused:
                 self._resume()
@@ -145,6 +154,9 @@ class HttpConnection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
+        if self._between_chunks and self.on_chunk is not None and self._offers(data, self.on_chunk):
+            return
+        self._between_chunks = False
         if self._parser is None:  # nobody asked for anything
             self.abort()
             return
@@ -159,11 +171,17 @@ class HttpConnection(asyncio.Protocol):
         if not self.headed and self._head_bytes > MAX_HEAD_BYTES:
             self.fail(EngineError(f"The engine's HTTP head is larger than {MAX_HEAD_BYTES} bytes."))
             return
+        self._between_chunks = self._after_chunk and not self.ended and data.endswith(b"\r\n")
         if self._gathered_bytes > MAX_GATHERED_BYTES and not self._paused:
             self._pause()
-        waiter = self._waiter  # as `_wake` does it
-        if waiter is not None and not waiter.done() and (self.eager is None or not self.eager()):
-            waiter.set_result(None)
+        self._wake()
+
+    def _offers(self, data: bytes, take: Callable[[bytes], bool]) -> bool:
+        """Whether `data` is one whole chunk, its reader waits for nothing else, and has taken it."""
+        begin = _CHUNK_BEGINS.get(len(data))
+        if begin is None or not data.startswith(begin) or not data.endswith(b"\r\n"):
+            return False
+        return not self._gathered and self.awaited and take(data[len(begin) : -2])
 
     def eof_received(self) -> None:
         """Let the transport close: half an HTTP connection is of no use."""
@@ -197,6 +215,12 @@ class HttpConnection(asyncio.Protocol):
             return
         self.headed = True
         self._until_close = b"content-length" not in self.headers and b"transfer-encoding" not in self.headers
+
+    def on_chunk_header(self) -> None:
+        self._after_chunk = False
+
+    def on_chunk_complete(self) -> None:
+        self._after_chunk = True
 
     def on_body(self, body: bytes) -> None:
         if not self._drain:

@@ -8,7 +8,7 @@ anything else (a middleware that changes bodies, another server, a later one tha
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import FunctionType
@@ -20,23 +20,26 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 _NEEDED = ("chunked_encoding", "disconnected", "flow", "response_complete", "response_started", "transport")
 
 
-def direct_write(send: Send) -> Callable[[bytes], bool] | None:
-    """A function that writes a piece of the body that has begun, or returns False: then `send` has to do it.
-
-    None where `send` does not lead to uvicorn's own.
-    """
+def direct_write(send: Send) -> "DirectWrite | None":
+    """What writes pieces of the body that has begun; None where `send` does not lead to uvicorn's own chunks."""
     cycle = _cycle_of(send)
-    if cycle is None:
-        return None
-    flow, transport = cycle.flow, cycle.transport
+    return DirectWrite(cycle) if cycle is not None and cycle.chunked_encoding else None
 
-    def write(body: bytes) -> bool:
-        if flow.write_paused or cycle.disconnected or cycle.response_complete or not cycle.chunked_encoding:
+
+class DirectWrite:
+    """Writes pieces of a body, until `send` has said that this was all of it."""
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._flow = cycle.flow
+        self._write = cycle.transport.write
+
+    def write(self, piece: bytes) -> bool:
+        """Write a piece now, or return False: then `send` has to do it."""
+        if self._flow.write_paused or self._cycle.disconnected:
             return False
-        transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+        self._write(b"%x\r\n%b\r\n" % (len(piece), piece))
         return True
-
-    return write
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """One HTTP request and its answer, as handlers see them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from urllib.parse import parse_qsl
 
@@ -10,7 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 from antiphon.errors import AntiphonError, InvalidRequest, PayloadTooLarge
 from antiphon.server.arrival import Arrival
 from antiphon.server.cors import Header
-from antiphon.server.direct import direct_write, in_one_write
+from antiphon.server.direct import DirectWrite, direct_write, in_one_write
 from antiphon.server.error_answers import envelope, retry_headers
 from antiphon.server.media_types import check_body_form
 from antiphon.server.request_record import RequestRecord
@@ -139,8 +139,8 @@ class Exchange:
         )
 
     @property
-    def direct_write(self) -> Callable[[bytes], bool] | None:
-        """What writes a piece of the body without a task, if the server lets us: False means `write` has to do it."""
+    def direct_write(self) -> DirectWrite | None:
+        """What writes pieces of the body that has begun without a task, if the server lets us."""
         return direct_write(self._send)
 
     def in_one_write(self) -> AbstractContextManager[None]:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from antiphon.core.encode import payload_type
+from antiphon.server.direct import DirectWrite
 from antiphon.server.exchange import ClientGone, Exchange
 from antiphon.service.following import Following
 from antiphon.service.log import LogReader
@@ -76,8 +77,9 @@ class _Stream:
         with exchange.in_one_write():
             await exchange.begin(200, CONTENT_TYPE, HEADERS)
             more = not self._following.has_news or await self._send_news()
-        if isinstance(self._reader, LogReader):
-            self._reader.eager = _eagerly(exchange.direct_write)
+        direct = exchange.direct_write
+        if isinstance(self._reader, LogReader) and direct is not None:
+            self._reader.eager = _Eager(direct).send
         while more:
             more = await self._send_news()
 
@@ -98,15 +100,15 @@ class _Stream:
         return not is_last
 
 
-def _eagerly(write: Callable[[bytes], bool] | None) -> Callable[[Sequence[bytes]], bool] | None:
-    """What sends payloads from within the callback that brought them."""
-    if write is None:
-        return None
+class _Eager:
+    """Sends payloads from within the callback that brought them."""
 
-    def send(payloads: Sequence[bytes]) -> bool:
-        return write(_frames(payloads))
+    def __init__(self, direct: DirectWrite) -> None:
+        self._direct = direct
 
-    return send
+    def send(self, payloads: list[bytes]) -> bool:
+        """Send them, or return False: not now."""
+        return self._direct.write(_frames(payloads))
 
 
 class SendDeadline:

@@ -45,14 +45,14 @@ class RunLog:
         self.payloads: list[bytes] = []
         self.closed = False
         self._read_back = read_back
-        self._readers: set[LogReader] = set()
+        self._readers: dict[LogReader, None] = {}  # in the order they came
 
     @property
     def next_number(self) -> int:
         """The number of the next payload."""
         return self.first + len(self.payloads)
 
-    def append(self, payloads: Sequence[bytes]) -> None:
+    def append(self, payloads: list[bytes]) -> None:
         """Add payloads and wake whoever waits for them."""
         if not payloads:
             return
@@ -84,7 +84,7 @@ class RunLog:
     def reader(self, after: int = -1, *, heartbeat_s: float | None = None) -> "LogReader":
         """A reader that begins behind the event with number `after`. The caller must `leave` it."""
         reader = LogReader(self, after + 1, heartbeat_s)
-        self._readers.add(reader)
+        self._readers[reader] = None
         return reader
 
     async def reach(self, number: int) -> None:
@@ -98,7 +98,7 @@ class RunLog:
             reader.leave()
 
     def forget(self, reader: "LogReader") -> None:
-        self._readers.discard(reader)
+        self._readers.pop(reader, None)
 
     async def behind(self, number: int) -> Sequence[bytes]:
         """Payloads from `number` on that are no longer held."""
@@ -117,7 +117,7 @@ class LogReader:
         self._left = False
         self._loop = asyncio.get_running_loop()
         self._silence = Silence(heartbeat_s, self.wake)
-        self.eager: Callable[[Sequence[bytes]], bool] | None = None
+        self.eager: Callable[[list[bytes]], bool] | None = None
 
     @property
     def position(self) -> int:
@@ -146,7 +146,7 @@ class LogReader:
         self.leave()
         return None
 
-    def offer(self, payloads: Sequence[bytes], next_number: int) -> None:
+    def offer(self, payloads: list[bytes], next_number: int) -> None:
         """Give payloads, those just before `next_number`, to `eager` if `read` waits for them and for nothing else.
 
         Otherwise, or if it cannot take them now (False), let `read` look.

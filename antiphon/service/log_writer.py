@@ -40,7 +40,7 @@ class LogWriter:
         self._flushing = False
         self._task: asyncio.Task[None] | None = None
 
-    def append(self, payloads: Sequence[bytes], size: int, *, last: bool = False) -> None:
+    def append(self, payloads: list[bytes], size: int, *, last: bool = False) -> None:
         """Add events, of `size` bytes in all, to the log, now or once they are stored.
 
         What is said from the `last` ones on is stored together with the end of the run: by itself it would let another
@@ -88,7 +88,7 @@ class LogWriter:
 
     async def _write(self, row: RunRow) -> None:
         while self._unwritten and self._is_due():
-            batch = tuple(self._unwritten)
+            batch = self._unwritten.copy()
             if not await self._is_stored(row, batch):
                 self._stalled = True
                 return

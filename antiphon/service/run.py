@@ -79,6 +79,7 @@ class Run:
         self._generation = generation
         self._background = stream.response.background
         self.bytes = 0
+        self._most_bytes, self._most_event_bytes = around.most_bytes, around.most_event_bytes
         self._encoder = Encoder(
             work.dialect,
             first_number=log.next_number,
@@ -268,7 +269,7 @@ class Run:
         rounds = self._stream.rounds
         hand_to: HandTo | None = getattr(generation, "hand_to", None)  # asking a Protocol costs more than a token
         if hand_to is not None and not self._awaits_outputs:
-            hand_to(self._take)
+            hand_to(self._take, self._take_more)
         async for batch in generation.deltas():
             if self._awaits_outputs:
                 await self._take_expecting(batch)
@@ -284,6 +285,21 @@ class Run:
         self._emit(events)
         if stream.breach is not None or not self._has_spoken:
             self._look_at(events)
+
+    def _take_more(self, text: str) -> bool:
+        """Say more of the text that was said last. False: it is none of the many tokens that are nothing but that."""
+        content = self._stream.growing
+        if content is None or self._checker is not None or not self._has_spoken:
+            return False
+        if self.bytes > self._most_bytes or len(text) > self._most_event_bytes:
+            return False
+        payload = self._encoder.encode_more(content, text)
+        if payload is None:
+            return False
+        content.add(text)
+        self.bytes += len(payload)
+        self._writer.append([payload], len(payload))
+        return True
 
     async def _take_expecting(self, batch: Sequence[Delta]) -> None:
         """As `_take`; outputs of a call are taken before anybody hears that it was made."""
@@ -314,17 +330,15 @@ class Run:
 
     def _checked(self, batch: Sequence[Delta]) -> Sequence[Delta]:
         """The batch with clean texts. Raises: EngineError for more than a run or an event may hold."""
-        around = self._around
+        most_event_bytes = self._most_event_bytes
         is_plain = True
-        if self.bytes > around.most_bytes:
-            raise EngineError(f"The response is larger than {around.most_bytes} bytes (setting 'max_session_bytes').")
+        if self.bytes > self._most_bytes:
+            raise EngineError(f"The response is larger than {self._most_bytes} bytes (setting 'max_session_bytes').")
         for delta in batch:
             text = getattr(delta, "text", "")
             is_plain = is_plain and text.isascii()
-            if len(text) > around.most_event_bytes:
-                raise EngineError(
-                    f"An event is larger than {around.most_event_bytes} bytes (setting 'max_event_bytes')."
-                )
+            if len(text) > most_event_bytes:
+                raise EngineError(f"An event is larger than {most_event_bytes} bytes (setting 'max_event_bytes').")
         return batch if is_plain else [clean(delta) for delta in batch]
 
     async def _await_outputs(self) -> None:

@@ -1,6 +1,7 @@
 """Dialects stand between the machine and the log: names and additions differ, what was said does not."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -160,3 +161,44 @@ def test_a_variant_is_found_by_its_name_and_reads_back(dialect: Dialect, variant
 
     assert dialect_named(spoken_in.name) == spoken_in == varied(spoken_in, variant)
     assert back == [replace(event, sequence_number=UNSET) for event in said]
+
+
+@pytest.mark.parametrize(
+    "dialect", [*DIALECTS.values(), varied(DIALECTS["openai"], "obfuscation")], ids=lambda dialect: dialect.name
+)
+@pytest.mark.parametrize("kind", [d.TextDelta, d.ReasoningDelta, d.RefusalDelta])
+def test_a_delta_made_from_the_one_before_is_the_delta(dialect: Dialect, kind: Callable[[str], d.Delta]) -> None:
+    texts = ["plain", '"\\', "\x00\n\u2028", "日本😀", " ", "\ud800"]
+    stream = ResponseStream(BASE, new_id=counting_ids())
+    events = [*stream.begin(), *stream.feed([kind("first")])]
+    long, short = Encoder(dialect, noise="x".__mul__), Encoder(dialect, noise="x".__mul__)
+    for encoder in (long, short):
+        encoder.encode(events)
+    content = stream.growing
+    assert content is not None
+    made = {text: short.encode_more(content, text) for text in texts}
+    for text, payload in made.items():
+        if payload is not None:
+            assert [payload] == long.encode(stream.feed([kind(text)]))
+    assert short.next_number == long.next_number
+    assert made.pop("\ud800") is None  # no JSON can carry it: it has to be cleaned first
+    if dialect.name == "openai":
+        assert None not in made.values()
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        [],
+        [d.CallStart("look")],
+        [d.TextDelta("a"), d.Finish("stop")],
+        [d.TextDelta("a"), d.SummaryDelta("stray")],
+        [d.ReasoningDelta("a"), d.SummaryDelta("b")],
+        [d.CompactionStart()],
+    ],
+)
+def test_nothing_grows_but_an_open_part(after: list[d.Delta]) -> None:
+    stream = ResponseStream(BASE, new_id=counting_ids())
+    stream.begin()
+    stream.feed(after)
+    assert stream.growing is None

@@ -212,7 +212,7 @@ async def test_an_eager_consumer_gets_the_same_deltas_in_the_same_order() -> Non
             handed.extend(batch)
             deltas.extend(batch)
 
-        generation.hand_to(take)
+        generation.hand_to(take, lambda _: False)
         async for batch in generation.deltas():
             deltas += batch
         assert deltas == [*(TextDelta(word) for word in words), Usage(1, 20), Finish("stop")]
@@ -225,7 +225,7 @@ async def test_an_eager_consumer_hears_of_silence_after_the_first_token() -> Non
     async with FakeUpstream(stall) as fake:
         engine = ChatHttpEngine([fake.url], first_token_timeout_s=600, idle_timeout_s=0.1)
         generation = await engine.prepare(chat())
-        generation.hand_to(lambda _: None)
+        generation.hand_to(lambda _: None, lambda _: False)
         with pytest.raises(EngineError, match="fell silent"):
             async with asyncio.timeout(BOUND_S):
                 async for _ in generation.deltas():
@@ -249,7 +249,7 @@ async def test_what_an_eager_consumer_raises_ends_the_generation() -> None:
     async with FakeUpstream(say_more) as fake:
         engine = ChatHttpEngine([fake.url])
         generation = await engine.prepare(chat())
-        generation.hand_to(refuse)
+        generation.hand_to(refuse, lambda _: False)
         with pytest.raises(EngineError, match="too much"):
             async with asyncio.timeout(BOUND_S):
                 async for _ in generation.deltas():

@@ -28,8 +28,8 @@ async def answering(scope: Scope, receive: Receive, send: Send) -> None:
     with in_one_write(send):
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
         await send({"type": "http.response.body", "body": b"first ", "more_body": True})
-    write = direct_write(send)
-    if write is None or not write(b"directly "):
+    direct = direct_write(send)
+    if direct is None or not direct.write(b"directly "):
         await send({"type": "http.response.body", "body": b"indirectly ", "more_body": True})
     await send({"type": "http.response.body", "body": b"last", "more_body": False})
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import nullcontext
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -11,7 +11,7 @@ from antiphon.core.deltas import Delta, Finish, TextDelta
 from antiphon.core.stream import ResponseStream
 from antiphon.core.toolbox import Toolbox
 from antiphon.engines.scripted import ScriptedEngine
-from antiphon.ports import Beginning, Ending, Generation, Lease, ResponseStore, Segment
+from antiphon.ports import Beginning, Ending, Generation, Lease, More, ResponseStore, Segment, Take
 from antiphon.service.log import LogReader, RunLog
 from antiphon.service.mailbox import MemoryMailbox
 from antiphon.service.records import head_of
@@ -90,6 +90,13 @@ class HandPlayed:
         self.closed += 1
 
 
+class Handing(HandPlayed):
+    """As `HandPlayed`, and a test may hand things over past `deltas` too, as an engine's own callback does."""
+
+    def hand_to(self, take: Take, more: More) -> None:
+        self.take, self.more = take, more
+
+
 class WatchedStore(MemoryStore):
     """A memory store that can be made to wait or to break at the end of a run."""
 
@@ -132,11 +139,16 @@ async def leased(store: ResponseStore, *, tenant: str = "default") -> Lease:
     )
 
 
-def run_of(generation: Generation, store: ResponseStore, lease: Lease | None) -> Run:
+def run_of(generation: Generation, store: ResponseStore, lease: Lease | None, **around_it: Any) -> Run:
     """A foreground run of one round."""
     engine = ScriptedEngine()
     around = Surroundings(
-        engine=engine, store=store, clock=lambda: 1_700_000_002.5, background=nullcontext(), tool_wait_s=WAIT_S
+        engine=engine,
+        store=store,
+        clock=lambda: 1_700_000_002.5,
+        background=nullcontext(),
+        tool_wait_s=WAIT_S,
+        **around_it,
     )
     work = Work(base=BASE, request=CreateResponse(), model=engine.models()[0], toolbox=Toolbox(), own=(), items=())
 

@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from antiphon.core.deltas import CallArguments, Delta, Failure, Finish, TextDelta, Usage
+from antiphon.core.deltas import CallArguments, Delta, Failure, Finish, ReasoningDelta, TextDelta, Usage
 from antiphon.core.fold import fold
 from antiphon.errors import EngineError, EngineUnavailable, ServerError, StoreUnavailable
 from antiphon.ports import Lease
@@ -15,7 +15,7 @@ from antiphon.service.log_writer import FLUSH_BYTES
 from antiphon.service.records import encode_response, whole_response
 from antiphon.service.run import Run
 from antiphon.wire.events import decode_event
-from tests.service.conftest import HELLO, HandPlayed, WatchedStore, leased, read_all, run_of, soon, until_quiet
+from tests.service.conftest import HELLO, Handing, HandPlayed, WatchedStore, leased, read_all, run_of, soon, until_quiet
 
 pytestmark = pytest.mark.anyio
 
@@ -234,6 +234,52 @@ async def test_text_that_has_no_json_form_is_mended() -> None:
 
     assert run.response.output[0].content[0].text == "half a pair: ?"
     assert types(run.log.payloads)[-1] == "response.completed"
+
+
+# ------------------------------------------------------------------------------------------- more of what was said last
+
+
+@pytest.mark.parametrize("kind", [TextDelta, ReasoningDelta])
+async def test_more_of_a_text_is_in_log_store_and_answer_as_if_it_had_come_as_deltas(
+    kind: Callable[[str], Delta],
+) -> None:
+    sent = []
+    for short in (True, False):
+        store, generation = WatchedStore(), Handing()
+        run = run_of(generation, store, await leased(store))
+        run.start()
+        await soon(generation.started.wait())
+        assert generation.more("too early") is False
+        generation.take([kind("a")])
+        for text in ("b", "naïve", '"\n', "日本"):
+            if short:
+                assert generation.more(text)
+            else:
+                generation.take([kind(text)])
+        assert generation.more("\ud800") is False
+        generation.take([Usage(3, 2), Finish("stop")])
+        assert generation.more("too late") is False
+        generation.stop()
+        response = await soon(run.wait())
+        assert response == fold(map(decode_event, run.log.payloads))
+        assert await stored_response(store) == json.loads(encode_response(response))
+        assert await stored_log(store) == run.log.payloads
+        sent.append(run.log.payloads)
+    assert sent[0] == sent[1]
+
+
+@pytest.mark.parametrize("limit", [{"most_event_bytes": 9}, {"most_bytes": 1}, {"checks_events": True}])
+async def test_more_than_a_run_may_say_has_to_come_as_a_delta(limit: dict[str, Any]) -> None:
+    store, generation = WatchedStore(), Handing()
+    run = run_of(generation, store, await leased(store), **limit)
+    run.start()
+    await soon(generation.started.wait())
+    run.bytes = 0
+    generation.take([TextDelta("a")])
+
+    assert generation.more("0123456789") is False
+    run.cancel()
+    await soon(run.wait())
 
 
 # --------------------------------------------------------------------------------------------------------------- cancel

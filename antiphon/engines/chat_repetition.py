@@ -1,0 +1,76 @@
+"""A chunk that is the one before with another text, recognised by what stands around the text.
+
+JSON with one string of it replaced by another string is the same JSON with that other string. So a chunk that begins
+and ends as the one before, with a JSON string in between, means the same but for the text, and need not be decoded.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+from antiphon.engines.chat_chunk import NOT_JSON, Chunk
+
+Field = Literal["content", "reasoning", "reasoning_content"]
+
+FIELDS: Final[tuple[Field, ...]] = ("content", "reasoning", "reasoning_content")
+_OTHERS = ("content", "reasoning", "reasoning_content", "refusal", "tool_calls", "function_call")
+_MARK: Final = "\x00another text"
+_MARK_JSON: Final = msgspec.json.encode(_MARK)
+
+_decode = msgspec.json.Decoder(Chunk).decode
+_decode_string = msgspec.json.Decoder(str).decode
+
+
+class Repetition:
+    """What stands around the text of an event, `data:` and the blank line at its end included."""
+
+    def __init__(self, head: bytes, tail: bytes, field: Field) -> None:
+        self.field = field
+        self._head = head
+        self._tail = tail
+        self._around = len(head) + len(tail)
+
+    def text_of(self, event: bytes) -> str | None:
+        """The text of an event that differs in nothing else; None for any other event, and for one without text."""
+        if len(event) <= self._around + 2 or not event.startswith(self._head) or not event.endswith(self._tail):
+            return None
+        try:
+            return _decode_string(event[len(self._head) : -len(self._tail)])
+        except NOT_JSON:  # more than a string, or less
+            return None
+
+
+def field_of(chunk: Chunk) -> Field | None:
+    """Which field of a chunk holds text, if that is all it holds."""
+    choices = chunk.choices
+    if not choices or chunk.usage is not None or chunk.error is not None:
+        return None
+    choice = choices[0]
+    delta = choice.delta
+    if delta is None or choice.finish_reason is not None or choice.logprobs is not None:
+        return None
+    held = [name for name in _OTHERS if getattr(delta, name) is not None]
+    return next((field for field in FIELDS if held == [field] and getattr(delta, field)), None)
+
+
+def learn(event: bytes, field: Field) -> Repetition | None:
+    """The form of an event whose chunk has `field` and nothing else; None where the text cannot be told apart."""
+    key = b'"%b":' % field.encode()
+    start = event.find(b'"', event.find(key) + len(key))
+    end = _end_of_string(event, start)
+    head, tail = event[:start], event[end:]
+    try:
+        chunk = _decode(b"%b%b%b" % (head[len(b"data:") :], _MARK_JSON, tail))
+    except NOT_JSON:
+        return None
+    if field_of(chunk) != field or getattr(chunk.choices[0].delta, field) != _MARK:  # type: ignore[index]
+        return None
+    return Repetition(head, tail, field)
+
+
+def _end_of_string(text: bytes, start: int) -> int:
+    """Behind the quotation mark that closes the one at `start`."""
+    end = text.find(b'"', start + 1)
+    while end > 0 and (end - len(text[:end].rstrip(b"\\"))) % 2:
+        end = text.find(b'"', end + 1)
+    return end + 1

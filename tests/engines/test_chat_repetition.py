@@ -1,0 +1,137 @@
+"""A chunk that only repeats the one before with another text means what it would mean if it were decoded."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from antiphon.core.deltas import Delta, Finish, ReasoningDelta, TextDelta, Usage
+from antiphon.engines.chat_chunks import MOST_FORMS, ChunkParser
+from antiphon.engines.grammar_call import GrammarCallParser
+from tests.engines.fake_upstream import DONE, piece, sse, usage
+
+KINDS = {"content": TextDelta, "reasoning": ReasoningDelta, "reasoning_content": ReasoningDelta}
+
+
+def play(parser: ChunkParser, events: Sequence[bytes]) -> tuple[list[Delta], int]:
+    """The deltas of events that come one by one, the short way where that is open; and how often it was."""
+    deltas: list[Delta] = []
+    short = 0
+    for event in events:
+        text = parser.text_again(event)
+        if text is None:
+            deltas += parser.feed(event)
+            continue
+        parser.count_again()
+        deltas.append(type(deltas[-1])(text))  # type: ignore[call-arg]
+        short += 1
+    return deltas + parser.end(), short
+
+
+def decoded(events: Sequence[bytes]) -> list[Delta]:
+    """What they are without the short way."""
+    parser = ChunkParser(lambda: 7)
+    return [delta for event in events for delta in parser.feed(event)] + parser.end()
+
+
+def words(field: str, *texts: str) -> list[bytes]:
+    return [sse(piece(**{field: text})) for text in texts]
+
+
+@pytest.mark.parametrize("field", KINDS)
+def test_only_the_first_of_many_alike_is_decoded(field: str) -> None:
+    deltas, short = play(ChunkParser(lambda: 7), [*words(field, "a", "b", "c"), sse(piece("stop")), DONE])
+
+    reasoning = 0 if field == "content" else 3
+    assert deltas == [*map(KINDS[field], "abc"), Usage(7, 3, 0, reasoning), Finish("stop")]
+    assert short == 2
+
+
+def test_another_kind_of_text_is_another_form() -> None:
+    events = [*words("reasoning", "a", "b"), *words("content", "c", "d"), *words("reasoning", "e"), sse(piece("stop"))]
+    deltas, short = play(ChunkParser(lambda: 7), events)
+
+    assert deltas == decoded(events)
+    assert short == 2
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"choices": [{"delta": {"content": "x", "role": "assistant"}, "finish_reason": "stop"}]},
+        {**piece(content="x"), "usage": {"prompt_tokens": 3, "completion_tokens": 1}},
+        piece(content="x", reasoning="y"),
+        piece(content="x", tool_calls=[{"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}]),
+        piece(content=""),
+        piece(content=None),
+        {"content": "x", **piece()},
+        {"error": {"message": "broke"}},
+        usage(3, 4),
+    ],
+)
+def test_what_is_more_than_text_is_decoded(odd: dict[str, Any]) -> None:
+    events = [*words("content", "a", "b"), sse(odd), sse(odd), *words("content", "c"), sse(piece("stop")), DONE]
+    assert play(ChunkParser(lambda: 7), events)[0] == decoded(events)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        b'x"},"finish_reason":"stop","was":{"x":"',
+        b'x","reasoning":"y',
+        b'x" , "content" : "y',
+        b'x","content":null,"content":"y',
+        b"x\\",
+        b"line\nbreak",
+        b"\xff",
+        b"\\ud800",
+        b"\\u00",
+    ],
+)
+def test_text_that_is_no_string_is_not_taken_for_one(forged: bytes) -> None:
+    """Between the same beginning and the same end may stand more than a text, or less."""
+    before, _, behind = words("content", "MARK")[0].partition(b"MARK")
+    events = [*words("content", "a", "b"), before + forged + behind, *words("content", "c"), sse(piece("stop")), DONE]
+    assert play(ChunkParser(lambda: 7), events)[0] == decoded(events)
+
+
+def test_a_cut_line_is_no_repetition() -> None:
+    first, second = words("content", "a", "b")
+    events = [first, second[:20], second[20:], first, sse(piece("stop")), DONE]
+    assert play(ChunkParser(lambda: 7), events)[0] == decoded(events)
+
+
+def test_a_server_whose_chunks_all_differ_is_not_learned_from_for_ever() -> None:
+    parser = ChunkParser(lambda: 7)
+    differing = [sse({"created": number, **piece(content="a")}) for number in range(MOST_FORMS)]
+    assert play(parser, [*differing, *words("content", "b", "c")])[1] == 0
+
+
+def test_a_form_that_came_again_was_worth_learning() -> None:
+    parser = ChunkParser(lambda: 7)
+    seconds = [sse({"created": number // 2, **piece(content="a")}) for number in range(4 * MOST_FORMS)]
+    assert play(parser, seconds)[1] == 2 * MOST_FORMS
+
+
+def test_input_of_a_forced_call_is_never_repeated_as_text() -> None:
+    parser = GrammarCallParser(lambda: 7, "write")
+    assert play(parser, words("content", "a", "b", "c"))[1] == 0
+
+
+texts = st.text(st.sampled_from('a "\\{}[]:,\n\x00\u2028é日😀'), max_size=6)
+fields = st.sampled_from([*KINDS, "refusal"])
+spelled = st.booleans()
+
+
+@settings(max_examples=2_000, deadline=None)
+@given(st.lists(st.tuples(fields, texts, spelled), max_size=12))
+def test_the_short_way_says_what_the_long_one_says(said: list[tuple[str, str, bool]]) -> None:
+    events = [
+        b"data: " + json.dumps(piece(**{field: text}), ensure_ascii=ascii_only).encode() + b"\n\n"
+        for field, text, ascii_only in said
+    ]
+    events += [sse(piece("stop")), DONE]
+    assert play(ChunkParser(lambda: 7), events)[0] == decoded(events)
