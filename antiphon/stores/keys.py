@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from antiphon.core.grant import Grant
 from antiphon.ports import StoredKey
+from antiphon.stores.changes import Changes, Question
 from antiphon.stores.sql_files import load_statements
 from antiphon.stores.worker import Workers
 
@@ -20,10 +21,14 @@ _SQL = load_statements("keys")
 class SqlKeys:
     """A `KeyStore`. `workers` are the store's writer and readers."""
 
-    def __init__(self, workers: Callable[[], tuple[Workers, Workers]]) -> None:
+    def __init__(self, workers: Callable[[], tuple[Workers, Workers]], changes: Changes) -> None:
         self._workers = workers
+        self._version = Question(changes, self._read_version)
 
     async def version(self) -> int:
+        return await self._version.answer()
+
+    async def _read_version(self) -> int:
         return await self._workers()[1].run(_version)
 
     async def all(self) -> Sequence[StoredKey]:

@@ -22,6 +22,7 @@ from antiphon.ports import (
     Turn,
 )
 from antiphon.stores import reading, runs, signals
+from antiphon.stores.changes import Changes, Question
 from antiphon.stores.database import open_reader, open_writer, set_up
 from antiphon.stores.keys import SqlKeys
 from antiphon.stores.owners import Owner
@@ -47,10 +48,12 @@ class SqlStore:
         self._quotas = quotas
         self._owner = Owner(path)
         self._started: tuple[Workers, Workers] | None = None
+        changes = Changes(path)
+        self._cancels = Question(changes, self._cancel_requests)
         self.conversations = SqlConversations(self._open, self._owner.id)
         self.prompts = SqlPrompts(self._open)
         self.rates = SqlRates(self._open, self._owner.id)
-        self.keys = SqlKeys(self._open)
+        self.keys = SqlKeys(self._open, changes)
 
     async def start(self) -> None:
         """Make or open the file and be seen by other processes. Raises: SetupError."""
@@ -157,6 +160,9 @@ class SqlStore:
         return await self._writer.run(partial(signals.request_cancel, tenant=tenant, response_id=response_id))
 
     async def cancel_requests(self) -> Sequence[Lease]:
+        return await self._cancels.answer()
+
+    async def _cancel_requests(self) -> Sequence[Lease]:
         return await self._readers.run(partial(signals.cancel_requests, owner=self._owner.id))
 
     async def claim_abandoned(self) -> Sequence[AbandonedRun]:
