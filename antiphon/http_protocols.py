@@ -42,6 +42,9 @@ class Http(HttpToolsProtocol):
     its answer, which the client would take ours for.
     """
 
+    # Beside uvicorn's thirty or so attributes: with more of them in it, the dict of each connection is its own.
+    __slots__ = ("_alarm", "_began_at", "_body_bytes", "_head_bytes", "_in_body", "_in_head", "_refused")
+
     limits: ClassVar[HttpLimits] = HttpLimits()
 
     def __init__(self, *args: Any, **more: Any) -> None:

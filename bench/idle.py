@@ -138,8 +138,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "0",
     ]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        command = [sys.executable, "-m", "antiphon", "serve", *flags, "--data-dir", folder, "--no-access-log"]
-        server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        command = [arguments.python, "-m", "antiphon", "serve", *flags, "--data-dir", folder, "--no-access-log"]
+        where = ROOT if arguments.python == sys.executable else folder  # an interpreter of its own sees its own package
+        server = subprocess.Popen(command, cwd=where, stdout=subprocess.PIPE, text=True)
         try:
             assert server.stdout is not None
             server.stdout.readline()
@@ -156,6 +157,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.idle", description=__doc__, allow_abbrev=False)
     parser.add_argument("--streams", type=int, default=10_000, metavar="N")
+    parser.add_argument("--python", metavar="PATH", default=sys.executable, help="one that has antiphon; default: this")
     parser.add_argument("--heartbeat-s", type=float, default=15.0, metavar="S")
     parser.add_argument("--last-s", type=float, default=31.0, metavar="S", help="how long the streams are watched")
     return parser

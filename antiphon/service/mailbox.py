@@ -6,6 +6,7 @@ a delivery means is the ledger's decision in both.
 
 import asyncio
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Protocol, cast
 
 from antiphon.core.ledger import CallLedger, CallOutput, Delivery
@@ -96,8 +97,12 @@ class _News:
     """Tells a waiting run that something was delivered in this process, and what it has not seen yet."""
 
     def __init__(self) -> None:
-        self._event = asyncio.Event()
         self._seen: set[str] = set()
+
+    @cached_property
+    def _event(self) -> asyncio.Event:
+        """Made when it is needed: most runs call no tool."""
+        return asyncio.Event()
 
     def announce(self) -> None:
         self._event.set()

@@ -62,7 +62,7 @@ class Run:
         self.error: AntiphonError | None = None
         self.history: Sequence[PastTurn] = ()
         self.work = work
-        self.paused = asyncio.Event()
+        self._paused: asyncio.Event | None = None
         self.idle_since: float | None = None
         self.figures = around.figures
         self._around = around
@@ -113,6 +113,17 @@ class Run:
         if self._background:
             await self.log.reach(number)
         return None if self.log.closed else response
+
+    @property
+    def paused(self) -> asyncio.Event:
+        """Set while it waits for tool outputs. Few runs are ever asked, and an event is as large as a run."""
+        if self._paused is None:
+            self._paused = asyncio.Event()
+        return self._paused
+
+    @property
+    def _is_paused(self) -> bool:
+        return self._paused is not None and self._paused.is_set()
 
     @property
     def pending(self) -> Sequence[str]:
@@ -171,7 +182,7 @@ class Run:
         self._consumers -= 1
         if self._consumers:
             return
-        if self.paused.is_set():
+        if self._is_paused:
             self.idle_since = self._around.clock()
         elif not self._background and not self._has_waited:
             self._cancel_unless_followed()
@@ -183,7 +194,7 @@ class Run:
             return
 
         def look() -> None:
-            if not self._consumers and not self.paused.is_set() and not self._has_waited:
+            if not self._consumers and not self._is_paused and not self._has_waited:
                 self.cancel()
 
         asyncio.get_running_loop().call_later(self._around.disconnect_grace_s, look)
