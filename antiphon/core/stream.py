@@ -144,6 +144,13 @@ class ResponseStream:
             return None
         return None if current.row is None or current.is_summed_up else current
 
+    def is_more(self, delta: d.Delta) -> bool:
+        """Whether a delta would do nothing but add a text to the content that is growing."""
+        current = self.growing
+        if current is None or PARTS.get(type(delta)) is not current.row:
+            return False
+        return bool(delta.text) and not (isinstance(delta, d.TextDelta) and delta.logprobs)  # type: ignore[union-attr]
+
     @property
     def rounds(self) -> int:
         """How many generations have ended without being the last one."""

@@ -292,6 +292,8 @@ class Run:
     def _take(self, batch: Sequence[Delta]) -> None:
         """Say what the engine sent. Raises: EngineError when it is too much, or out of order."""
         stream = self._stream
+        if len(batch) == 1 and stream.is_more(batch[0]) and self._take_more(batch[0].text):  # type: ignore[union-attr]
+            return
         events = stream.feed(self._checked(batch))
         self._emit(events)
         if stream.breach is not None or not self._has_spoken:
