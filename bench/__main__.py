@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
+from msgspec.structs import replace
 
 from bench import report
 from bench.contenders.contender import Contender
@@ -15,18 +16,19 @@ from bench.contenders.ours import Ours, ours
 from bench.contenders.python_servers import LiteLLM, Ogx, OpenResponsesServer
 from bench.contenders.rust_servers import AgenticApi, CodexRelay, Smg
 from bench.figures import OURS, YARDSTICK, Run
-from bench.goals import GOALS, verdicts
+from bench.goals import GOALS, INSIDE_VLLM, verdicts
 from bench.modes import MODES
 from bench.plot import plot
 from bench.session import Plan, Session
-from bench.vllm_front_end import compare
+from bench.vllm_front_end import compare, measure
+from tests.vllm.installation import installed
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench/results"
 DOCUMENT = ROOT / "docs/benchmarks.md"
 VLLM_ROUNDS = 5
 FULL_BUDGET_S, BRIEF_BUDGET_S = 22 * 60.0, 100.0
-_PEERS = {goal.title for goal in GOALS if goal.title.startswith("the same, times")}  # may be absent
+_OPTIONAL = {goal.title for goal in GOALS if goal.title.startswith("the same, times")} | {INSIDE_VLLM}  # may be absent
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return compare(arguments.rounds or VLLM_ROUNDS, arguments.results)
     plan = _plan(arguments)
     run = uvloop.run(Session(plan).run())
+    if not (arguments.quick or arguments.servers or arguments.modes):
+        run = _with_vllm(run)
     if missing := [name for name in (OURS, YARDSTICK) if run.server(name) is None]:
         for name in missing:
             print(f"bench: {name} {run.absent.get(name, 'was not asked for')}", file=sys.stderr)
@@ -46,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("\n" + text)
     missed = [verdict.goal.title for verdict in judged if verdict.word == "miss"]
     unknown = [verdict.goal.title for verdict in judged if verdict.gate is not None and verdict.word == "not measured"]
-    unknown = [] if arguments.servers or arguments.modes else [title for title in unknown if title not in _PEERS]
+    unknown = [] if arguments.servers or arguments.modes else [title for title in unknown if title not in _OPTIONAL]
     broken = [line for line in report.faults(run) if line.startswith((f"{OURS}, ", f"{YARDSTICK}, "))]
     for line in (
         *(f"missed: {title}" for title in missed),
@@ -55,6 +59,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     ):
         print(f"bench: {line}")
     return 1 if missed or unknown or broken else 0
+
+
+def _with_vllm(run: Run) -> Run:
+    """The run, with what the plugin costs inside a vLLM, if one is installed: it is not worth 3 GB by itself."""
+    python = installed()
+    if python is None:
+        return replace(run, absent={**run.absent, "vLLM": "is not installed; make test-vllm does that"})
+    return replace(run, inside=measure(python, VLLM_ROUNDS))
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:

@@ -8,6 +8,9 @@ from statistics import median
 
 from msgspec import Struct
 
+from bench.inside_vllm import OURS as PLUGIN
+from bench.inside_vllm import Row as InsideRow
+from bench.inside_vllm import ratios
 from bench.measurement import Row
 
 YARDSTICK, OURS, DIRECT = "nginx", "antiphon", "no server between"
@@ -37,12 +40,16 @@ class Server(Struct, frozen=True, kw_only=True):
 
 
 class Run(Struct, frozen=True, kw_only=True):
-    """Everything a run measured. `absent`: a reason for each server that did not take part."""
+    """Everything a run measured. `absent`: a reason for each server that did not take part.
+
+    `inside` are the measurements within vLLM, if there was one.
+    """
 
     about: Mapping[str, str]
     servers: Sequence[Server]
     absent: Mapping[str, str]
     rows: Sequence[Row]
+    inside: Sequence[InsideRow] = ()
 
     def of(self, server: str, mode: str) -> list[Row]:
         """The rows of one server in one mode, failed ones left out."""
@@ -82,6 +89,10 @@ class Run(Struct, frozen=True, kw_only=True):
         """What a stream adds to memory while it is open, in the first round: later ones find memory that is free."""
         rows = [row for row in self.of(server, "256x10") if row.round == 1]
         return Figure.of(max(0, row.rss_peak - row.rss_before) / 1024 / max(1, row.requests) for row in rows)
+
+    def inside_vllm(self) -> Figure | None:
+        """CPU per token of the plugin, times that of vLLM's own endpoint."""
+        return Figure.of(ratios(self.inside, PLUGIN))
 
     def server(self, name: str) -> Server | None:
         return next((server for server in self.servers if server.name == name), None)

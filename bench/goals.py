@@ -19,7 +19,10 @@ from bench.figures import (
     p50,
     us_per_token,
 )
+from bench.inside_vllm import GATE, MOONSHOT
 from bench.modes import STORED_TIMES
+
+INSIDE_VLLM = "inside vLLM, CPU per token, times its own /v1/responses"
 
 
 class Goal(Struct, frozen=True, kw_only=True):
@@ -157,5 +160,6 @@ GOALS: Sequence[Goal] = (
         gate=None,
         moonshot=30,
     ),
+    Goal(title=INSIDE_VLLM, figure=lambda run: run.inside_vllm(), gate=GATE, moonshot=MOONSHOT),
     Goal(title="seconds from start to ready", figure=_start_s, gate=2.0, moonshot=0.5),
 )

@@ -6,6 +6,7 @@ from statistics import median
 
 import msgspec
 
+from bench import inside_vllm
 from bench.figures import (
     DIRECT,
     OURS,
@@ -31,7 +32,7 @@ def json_lines(run: Run) -> bytes:
     """The whole run: a line about it, one per server, one per measurement."""
     encode = msgspec.json.encode
     head = encode({"about": run.about, "absent": run.absent})
-    return b"".join(line + b"\n" for line in (head, *map(encode, run.servers), *map(encode, run.rows)))
+    return b"".join(line + b"\n" for line in (head, *map(encode, [*run.servers, *run.rows, *run.inside])))
 
 
 def goal_table(verdicts: Sequence[Verdict]) -> str:
@@ -117,6 +118,8 @@ def page(run: Run, verdicts: Sequence[Verdict]) -> str:
         "### Servers\n\n" + server_table(run),
         "### CPU by mode, times nginx\n\n" + mode_table(run),
     ]
+    if run.inside:
+        parts.append("### Inside vLLM\n\n" + inside_vllm.table(run.inside))
     if run.absent:
         parts.append("Absent: " + "; ".join(f"{name} ({_one_line(why)})" for name, why in run.absent.items()) + ".")
     if late := out_of_step(run):

