@@ -146,6 +146,13 @@ class ChunkParser:
         self._take(chunk, b"", deltas)
         return deltas
 
+    def take_text(self, text: str) -> list[Delta]:
+        """The deltas of a chunk that has this text as its content and nothing else."""
+        deltas: list[Delta] = []
+        if text:
+            self._say(text, (), deltas)
+        return deltas
+
     def end(self) -> list[Delta]:
         """The body has ended: the last deltas, `Finish` among them unless the server closed too early."""
         deltas: list[Delta] = []

@@ -43,6 +43,10 @@ class GrammarCallParser(ChunkParser):
         """The deltas of a chunk that came as it is. Raises: EngineError when it breaks the protocol."""
         return self._as_call(super().take(chunk))
 
+    def take_text(self, text: str) -> list[Delta]:
+        """The deltas of a chunk that has this text as its content and nothing else."""
+        return self._as_call(super().take_text(text))
+
     def end(self) -> list[Delta]:
         """The body has ended: the last deltas."""
         return self._as_call(super().end())

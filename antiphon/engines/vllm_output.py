@@ -50,8 +50,10 @@ class OutputReader:
         if choice.finish_reason == "error":
             raise EngineError("The engine failed while generating.")
         self._said.extend(choice.token_ids)
-        said = Choice(self._delta(choice), choice.finish_reason, self._logprobs(choice))
-        return self._chunks.take(Chunk([said]))
+        delta, logprobs = self._delta(choice), self._logprobs(choice)
+        if choice.finish_reason is None and logprobs is None and delta.reasoning is None and not delta.tool_calls:
+            return self._chunks.take_text(delta.content or "")  # nearly every token
+        return self._chunks.take(Chunk([Choice(delta, choice.finish_reason, logprobs)]))
 
     def end(self) -> list[Delta]:
         """Usage and the finish. Raises: EngineError when the outputs ended without one."""
@@ -85,7 +87,9 @@ class OutputReader:
         )
         if parsed is None:
             return ChunkDelta()
-        calls = [_call(call) for call in parsed.tool_calls or () if self._chat.parallel_tool_calls or call.index == 0]
+        if not parsed.tool_calls:
+            return ChunkDelta(content=parsed.content, reasoning=parsed.reasoning)
+        calls = [_call(call) for call in parsed.tool_calls if self._chat.parallel_tool_calls or call.index == 0]
         return ChunkDelta(content=parsed.content, reasoning=parsed.reasoning, tool_calls=calls)
 
     def _logprobs(self, choice: Any) -> Logprobs | None:

@@ -1,6 +1,7 @@
 """Golden transcripts of streamed chat completions, and what holds for every way of cutting them."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,8 +20,10 @@ from antiphon.core.deltas import (
     TopLogprob,
     Usage,
 )
+from antiphon.engines.chat_chunk import Choice, Chunk, ChunkDelta
 from antiphon.engines.chat_chunks import ChunkParser
 from antiphon.engines.chat_errors import EngineBusy
+from antiphon.engines.grammar_call import GrammarCallParser
 from antiphon.errors import ContextLengthExceeded, EngineError, InvalidRequest
 from tests.engines.fake_upstream import DONE, piece, sse, usage
 
@@ -273,3 +276,12 @@ def test_a_transcript_is_json() -> None:
         for line in data.split(b"\n"):
             if line.startswith(b"data:") and b"[DONE]" not in line:
                 json.loads(line[5:])
+
+
+@pytest.mark.parametrize("make", [lambda: ChunkParser(lambda: 7), lambda: GrammarCallParser(lambda: 7, "write")])
+def test_a_text_that_is_handed_over_is_a_chunk_with_it(make: Callable[[], ChunkParser]) -> None:
+    by_text, by_chunk = make(), make()
+    handed = [by_text.take_text(text) for text in ("a", "", '"b')]
+    assert handed == [by_chunk.take(Chunk([Choice(ChunkDelta(text))])) for text in ("a", "", '"b')]
+    finish = Chunk([Choice(finish_reason="stop")])
+    assert by_text.take(finish) + by_text.end() == by_chunk.take(finish) + by_chunk.end()
