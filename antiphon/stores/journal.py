@@ -30,7 +30,7 @@ _decode_settled = msgspec.msgpack.Decoder(tuple[str, str]).decode
 
 
 class Journal:
-    """One process's journal. Only the event loop's thread uses it."""
+    """One process's journal. Only the event loop's thread uses it; any may ask how many runs it holds."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -38,6 +38,10 @@ class Journal:
         self._bytes = 0  # of frames; the file may be longer
         self._tidying: asyncio.TimerHandle | None = None
         self._missing: dict[tuple[str, str], bytes] = {}  # the frames of runs that are not in the database
+
+    def __len__(self) -> int:
+        """How many runs are not in the database yet."""
+        return len(self._missing)
 
     def add(self, beginning: Beginning) -> None:
         """Keep a run that is not in the database yet. Raises: StoreUnavailable."""

@@ -58,7 +58,14 @@ class SqlStore:
     async def start(self) -> None:
         """Make or open the file and be seen by other processes. Raises: SetupError."""
         await asyncio.to_thread(set_up, self._path)
-        writer = Workers("store-writer", partial(open_writer, self._path), commit, threads=1, group_size=_GROUP_SIZE)
+        writer = Workers(
+            "store-writer",
+            partial(open_writer, self._path),
+            commit,
+            threads=1,
+            group_size=_GROUP_SIZE,
+            coming=lambda: len(self._owner.journal),
+        )
         readers = Workers("store-reader", partial(open_reader, self._path), answer, threads=_READERS, group_size=1)
         self._started = writer, readers
         try:
