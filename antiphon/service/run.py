@@ -9,8 +9,9 @@ released to readers. What could not be stored is never said to be completed.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any
 
 from antiphon.core.conversation import PastTurn
 from antiphon.core.deltas import Cancelled, Delta, Failure, Finish, clean
@@ -246,7 +247,14 @@ class Run:
         finally:
             self._producing = False
             self.state = step(self.state, "ending")
-            await asyncio.shield(asyncio.ensure_future(self._end()))
+            await self._unstopped(self._end())
+
+    async def _unstopped(self, end: Coroutine[Any, Any, None]) -> None:
+        """Come to the end, in a task of its own if a cancellation may still reach this one."""
+        if self._task is not None and self._task.cancelling():
+            await asyncio.shield(asyncio.ensure_future(end))
+        else:
+            await end
 
     async def _rounds(self) -> None:
         while not self._stream.finished:

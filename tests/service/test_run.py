@@ -69,6 +69,25 @@ async def test_the_first_events_are_in_the_log_when_start_returns() -> None:
     await soon(task)
 
 
+async def test_a_run_that_is_cancelled_while_its_generation_ends_still_reaches_its_end() -> None:
+    """The cancellation comes from within the run's own task, which would feel it at its next wait."""
+
+    class CancelsItsRun(HandPlayed):
+        async def close(self) -> None:
+            run.cancel()
+
+    store = WatchedStore()
+    store.gate.clear()
+    run = run_of(CancelsItsRun(HELLO), store, await leased(store))
+    run.start()
+    await soon(store.finishing.wait())
+    await until_quiet()
+    store.gate.set()
+    sent = await read_all(run.log.reader())
+    assert types(sent)[-1] == "response.completed"
+    assert (await stored_response(store))["status"] == "completed"
+
+
 async def test_the_terminal_event_is_released_only_when_it_is_stored() -> None:
     store = WatchedStore()
     store.gate.clear()
