@@ -5,8 +5,7 @@ have shares, and tenants within a tier take turns; nobody starves. Without a lim
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 from antiphon.core.fair_queue import FairQueue
 from antiphon.core.tiers import share_of
@@ -38,19 +37,14 @@ class Turns:
                 retry_after_s=RETRY_AFTER_S,
             )
 
-    @asynccontextmanager
-    async def turn(self, *, tier: str, tenant: str) -> AsyncIterator[None]:
-        """Hold a turn, once it is there."""
-        if not self._most_running:
-            yield
-            return
-        await self._take(tier, tenant)
-        try:
-            yield
-        finally:
-            self._pass_on()
+    def turn(self, *, tier: str, tenant: str) -> "Turn":
+        """What holds a turn, once it is there."""
+        return Turn(self, tier, tenant)
 
-    async def _take(self, tier: str, tenant: str) -> None:
+    async def take(self, tier: str, tenant: str) -> None:
+        """Return when a turn is there, which is to be given back."""
+        if not self._most_running:
+            return
         if self.running < self._most_running:
             self.running += 1
             return
@@ -60,15 +54,37 @@ class Turns:
             await mine
         except asyncio.CancelledError:
             if mine.done() and not mine.cancelled():  # it was handed over at the same moment
-                self._pass_on()
+                self.give_back()
             else:
                 self._queue.discard(mine)
             raise
 
-    def _pass_on(self) -> None:
+    def give_back(self) -> None:
+        """A turn is over: the next one has it."""
+        if not self._most_running:
+            return
         while len(self._queue):
             following = self._queue.pop()
             if not following.done():
                 following.set_result(None)
                 return
         self.running -= 1
+
+
+class Turn:
+    """An asynchronous context that holds a turn. A class, for an asynchronous generator has to be registered to run."""
+
+    __slots__ = ("_tenant", "_tier", "_turns")
+
+    def __init__(self, turns: Turns, tier: str, tenant: str) -> None:
+        self._turns = turns
+        self._tier = tier
+        self._tenant = tenant
+
+    async def __aenter__(self) -> None:
+        await self._turns.take(self._tier, self._tenant)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._turns.give_back()
