@@ -132,10 +132,17 @@ def _open(path: Path) -> int:
 def _put(descriptor: int, frames: bytes, at: int) -> None:
     """Write frames and the end behind them. Raises: OSError, also when a disk that is nearly full takes only a part."""
     data = frames + _END
-    os.lseek(descriptor, at, os.SEEK_SET)
-    if os.write(descriptor, data) < len(data):
+    if _write_at(descriptor, data, at) < len(data):
         os.ftruncate(descriptor, at)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _seek_and_write(descriptor: int, data: bytes, at: int) -> int:
+    os.lseek(descriptor, at, os.SEEK_SET)
+    return os.write(descriptor, data)
+
+
+_write_at = os.pwrite if hasattr(os, "pwrite") else _seek_and_write  # not every platform has it
 
 
 def _frame(kind: bytes, body: bytes) -> bytes:
