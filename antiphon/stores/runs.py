@@ -16,6 +16,7 @@ from antiphon.stores.sql_files import load_statements
 
 _SQL = load_statements("runs")
 _ITEM_BITS = 24  # of an item's key: its place in its turn
+_NO_LEASE = 0  # the fence of a run that was over when it was written
 # Event payloads repeat within a few hundred bytes: a small window packs as well as a large one and is ready sooner.
 _LEVEL, _WINDOW_BITS, _MEMORY_LEVEL = 1, 13, 6
 
@@ -88,7 +89,7 @@ def record_run(
         return
     size = _size(ending.output) + (segment.size if segment is not None else 0)
     ended = replace(beginning, head=ending.head)
-    key = _add_run(connection, ended, owner, randbits(48), status=ending.status, more_bytes=size)
+    key = _add_run(connection, ended, owner, _NO_LEASE, status=ending.status, more_bytes=size)
     first = key << _ITEM_BITS
     _add_items(connection, first, "input", beginning.tenant, beginning.input)
     _add_items(connection, first + len(beginning.input), "output", beginning.tenant, ending.output)
