@@ -4,7 +4,6 @@ A keyed hash, so that it tells nothing of the tenant, and nobody else can make i
 """
 
 import hmac
-from hashlib import sha256
 from typing import Literal
 
 from msgspec import Struct
@@ -24,4 +23,4 @@ class Salter(Struct, frozen=True):
         if self.scope == "off":
             return None
         shared = tenant if self.scope == "tenant" or cache_key is None else f"{tenant}\0{cache_key}"
-        return hmac.new(self.secret.encode(), _PURPOSE + shared.encode(), sha256).hexdigest()
+        return hmac.digest(self.secret.encode(), _PURPOSE + shared.encode(), "sha256").hex()

@@ -23,3 +23,7 @@ def test_the_salt_depends_on_the_secret_and_hides_the_tenant() -> None:
 
 def test_off_lets_all_share() -> None:
     assert Salter("", "off").salt("a", "k") is None
+
+
+def test_the_salt_stays_what_it_was_for_whoever_has_something_cached() -> None:
+    assert Salter("secret").salt("alice", None) == "ccf58e29b70588e55971da84bc5ec1904e255fdaa79ef762fc1f2bd16a6cf9d0"
