@@ -27,14 +27,7 @@ class Catalog:
 
         Raises: NotFound, also for a model of others.
         """
-        found = _find(name, self.models(caller))
-        if found is None:
-            raise NotFound(
-                f"The model '{name}' does not exist or you do not have access to it.",
-                param="model",
-                code="model_not_found",
-            )
-        return found
+        return _known(name, self.models(caller))
 
     def choose(self, name: str | None, caller: Caller) -> Model:
         """The model for a request: the one it names, else the default one, else the only one there is.
@@ -44,14 +37,25 @@ class Catalog:
         """
         models, default = self.models(caller), self.default
         if name:
-            return self.model(name, caller)
+            return _known(name, models)
         if default is not None and (caller.models is None or _find(default, models) is not None):
-            return self.model(default, caller)
+            return _known(default, models)
         if len(models) != 1:
             raise InvalidRequest(
                 "Missing required parameter: 'model'.", param="model", code="missing_required_parameter"
             )
         return models[0]
+
+
+def _known(name: str, models: Sequence[Model]) -> Model:
+    found = _find(name, models)
+    if found is None:
+        raise NotFound(
+            f"The model '{name}' does not exist or you do not have access to it.",
+            param="model",
+            code="model_not_found",
+        )
+    return found
 
 
 def _find(name: str, models: Sequence[Model]) -> Model | None:
