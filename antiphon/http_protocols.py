@@ -13,6 +13,7 @@ from websockets.http11 import Request, Response
 
 from antiphon.errors import AntiphonError, InvalidRequest
 from antiphon.server.error_answers import envelope
+from antiphon.server.exchange import DEPARTURE
 from antiphon.server.guards import REQUEST_ID_HEADER
 from antiphon.service.ids import new_id
 from antiphon.wire.unknown import encode
@@ -39,11 +40,21 @@ class Http(HttpToolsProtocol):
 
     A head is counted while it is parsed, and while it is not whole: by what has come since it began. The clock of a
     request runs only if the request did not come in one piece. Nothing is answered while an earlier request waits for
-    its answer, which the client would take ours for.
+    its answer, which the client would take ours for. Whoever answers is told by a future when the client leaves.
     """
 
     # Beside uvicorn's thirty or so attributes: with more of them in it, the dict of each connection is its own.
-    __slots__ = ("_alarm", "_began_at", "_body_bytes", "_head_bytes", "_in_body", "_in_head", "_refused")
+    __slots__ = (
+        "_alarm",
+        "_began_at",
+        "_body_bytes",
+        "_departures",
+        "_head_bytes",
+        "_in_body",
+        "_in_head",
+        "_lost",
+        "_refused",
+    )
 
     limits: ClassVar[HttpLimits] = HttpLimits()
 
@@ -54,6 +65,8 @@ class Http(HttpToolsProtocol):
         self._refused: AntiphonError | None = None
         self._began_at: float | None = None
         self._alarm: asyncio.TimerHandle | None = None
+        self._lost = False
+        self._departures: list[asyncio.Future[None]] = []
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -62,6 +75,20 @@ class Http(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_clock()
         super().connection_lost(exc)
+        self._lost = True
+        for departure in self._departures:
+            if not departure.done():
+                departure.set_result(None)
+
+    def departure(self) -> "asyncio.Future[None]":
+        """Done once the connection is lost."""
+        departure = self.loop.create_future()
+        if self._lost:
+            departure.set_result(None)
+        else:
+            self._departures = [each for each in self._departures if not each.done()]
+            self._departures.append(departure)
+        return departure
 
     def data_received(self, data: bytes) -> None:
         """Parse, then see whether what is there of a request is too large, and when the rest of it has to be there."""
@@ -82,6 +109,7 @@ class Http(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["extensions"] = {DEPARTURE: {"future": self.departure}}
         self._stop_clock()
         self._in_head = True
         self._head_bytes = self._body_bytes = 0

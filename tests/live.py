@@ -12,6 +12,7 @@ import httpx
 import msgspec
 import uvicorn
 from cryptography.fernet import Fernet
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from antiphon.engines.scripted import ScriptedEngine
 from antiphon.http_protocols import HttpLimits, WebSocket, limited
@@ -67,11 +68,12 @@ def serve(
     documents: Documents | None = None,
     fetcher: Fetcher | None = None,
     grammars: Grammars | None = None,
+    protocol: type[HttpToolsProtocol] | None = None,
     **options: Any,
 ) -> Iterator[Live]:
     """Run a server for as long as the block lasts.
 
-    `options` are those of `Options`, `ServerOptions` and `HttpLimits`.
+    `options` are those of `Options`, `ServerOptions` and `HttpLimits`; a `protocol` stands in the place of ours.
     """
     engine = engine or ScriptedEngine()
     store = store or MemoryStore()
@@ -87,7 +89,7 @@ def serve(
     )
     shown = _options(ServerOptions, options)
     app = App(service, shown)
-    http = limited(_options(HttpLimits, options))
+    http = protocol or limited(_options(HttpLimits, options))
     assert not options, f"unknown options {sorted(options)}"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -1,6 +1,6 @@
 """One HTTP request and its answer, as handlers see them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from urllib.parse import parse_qsl
 
@@ -15,6 +15,9 @@ from antiphon.server.error_answers import envelope, retry_headers
 from antiphon.server.media_types import check_body_form
 from antiphon.server.request_record import RequestRecord
 from antiphon.service.caller import ANYBODY, Caller
+
+DEPARTURE = "antiphon.departure"
+"""An extension of ASGI by our own protocol; its `future` gives one that is done once the client has left."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -122,8 +125,16 @@ class Exchange:
             if not message.get("more_body"):
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    async def wait_for_disconnect(self) -> None:
-        """Return when the client has closed its connection; the body must have been read."""
+    def wait_for_disconnect(self) -> Awaitable[None]:
+        """Done when the client has closed its connection; the body must have been read.
+
+        Where the server says that by itself, nothing has to run for it.
+        """
+        departure = (self._scope.get("extensions") or {}).get(DEPARTURE)
+        found: Awaitable[None] = self._disconnected() if departure is None else departure["future"]()
+        return found
+
+    async def _disconnected(self) -> None:
         while (await self.receive())["type"] != "http.disconnect":
             pass
 

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tests.live import Live, parse_events, serve, wait_until
 from tests.server.raw import Connection
@@ -85,6 +86,15 @@ def test_a_client_that_leaves_while_it_waits_for_json_stops_the_engine(live: Liv
         connection.post(input="[[stall:60]]")
         assert wait_until(lambda: live.engine.running == 1, GONE_S)
     assert wait_until(lambda: live.engine.running == 0, GONE_S)
+
+
+def test_a_client_that_leaves_is_noticed_under_a_protocol_that_does_not_tell() -> None:
+    with serve(protocol=HttpToolsProtocol) as live:
+        for stream in (True, False):
+            with Connection(live.port) as connection:
+                connection.post(input="[[stall:60]]", stream=stream)
+                assert wait_until(lambda: live.engine.running == 1, GONE_S)
+            assert wait_until(lambda: live.engine.running == 0, GONE_S)
 
 
 def test_a_client_that_reads_late_gets_everything_in_order(live: Live) -> None:
