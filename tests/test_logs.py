@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from antiphon.config.settings import Settings
-from antiphon.logs import set_levels
+from antiphon.logs import TEXT, TextFormatter, set_levels
 
 
 @pytest.mark.parametrize(("level", "logged"), [("info", 1), ("debug", 2)])
@@ -31,3 +31,11 @@ def test_requests_that_are_not_http_do_not_fill_the_log(level: str, logged: int)
         for name, was in zip((None, "uvicorn", "antiphon.access"), before, strict=True):
             logging.getLogger(name).setLevel(was)
     assert len(said) == logged
+
+
+def test_a_line_has_its_time_as_the_standard_library_writes_it() -> None:
+    ours, theirs = TextFormatter(), logging.Formatter(TEXT)
+    for created in (1_700_000_000.0, 1_700_000_000.5, 1_700_000_001.999, 1_700_000_000.25):
+        record = logging.makeLogRecord({"name": "a", "levelname": "INFO", "msg": "said", "created": created})
+        record.msecs = float(int(created % 1 * 1000))
+        assert ours.format(record) == theirs.format(record)
