@@ -5,6 +5,7 @@ A family is found by the model's name, unless it is said. What a client gives th
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 from msgspec import Raw, Struct
@@ -59,6 +60,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     template_kwargs: Raw | None = None
 
 
+@lru_cache(maxsize=256)
 def family_of(model: str) -> str:
     """The family of a model, by its name."""
     name = model.lower()

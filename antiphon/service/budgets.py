@@ -8,6 +8,7 @@ being used up, in every process.
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from antiphon.core.rate_rules import Owned, Scope
 from antiphon.errors import TooManyRequests
@@ -15,6 +16,7 @@ from antiphon.ports import RateStore, UsageRow
 from antiphon.service.caller import Caller
 from antiphon.wire.response import Response
 
+DAY_S = 24 * 60 * 60
 _Place = tuple[Scope, str]
 
 
@@ -104,7 +106,12 @@ class Budgets:
         return counted[place] if of == now else 0
 
     def _date(self) -> str:
-        return datetime.fromtimestamp(self._clock(), UTC).date().isoformat()
+        return _day(int(self._clock() // DAY_S))
+
+
+@lru_cache(maxsize=2)
+def _day(number: int) -> str:
+    return datetime.fromtimestamp(number * DAY_S, UTC).date().isoformat()
 
 
 def _count(row: UsageRow, *counters: Counter[_Place]) -> None:
