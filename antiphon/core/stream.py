@@ -101,6 +101,7 @@ class ResponseStream:
         conclude: Callable[[str], Conclusion] | None = None,
     ) -> None:
         self._base = base
+        self._shown, self._shown_of = base, base  # `response` while nothing is open, and the base that it was made of
         self._new_id = new_id
         self._targets = targets or {}
         self._withheld = withheld
@@ -129,7 +130,9 @@ class ResponseStream:
         current = self._open
         if isinstance(current, OpenContent) or (isinstance(current, OpenCall) and not self._hold_calls):
             return replace(self._base, output=(*self._closed, current.item("in_progress")))
-        return replace(self._base, output=tuple(self._closed))
+        if self._shown_of is not self._base or len(self._shown.output) != len(self._closed):
+            self._shown, self._shown_of = replace(self._base, output=tuple(self._closed)), self._base
+        return self._shown
 
     @property
     def finished(self) -> bool:
