@@ -4,6 +4,7 @@ A keyed hash, so that it tells nothing of the tenant, and nobody else can make i
 """
 
 import hmac
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -23,4 +24,9 @@ class Salter(Struct, frozen=True):
         if self.scope == "off":
             return None
         shared = tenant if self.scope == "tenant" or cache_key is None else f"{tenant}\0{cache_key}"
-        return hmac.digest(self.secret.encode(), _PURPOSE + shared.encode(), "sha256").hex()
+        return _salt(self.secret, shared)
+
+
+@lru_cache(maxsize=1024)
+def _salt(secret: str, shared: str) -> str:
+    return hmac.digest(secret.encode(), _PURPOSE + shared.encode(), "sha256").hex()
