@@ -6,7 +6,7 @@ the model wrote it; whether it obeyed is counted and, if not, logged, without th
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from antiphon.core.chat import Grammar
@@ -55,10 +55,14 @@ class GrammarWatch:
         self._figures = figures
         self._checks: set[asyncio.Task[None]] = set()
 
+    def has_rules(self, toolbox: Toolbox) -> bool:
+        """Whether there is anything to hold calls against."""
+        return bool(_rules(toolbox))
+
     def look_at(self, response: Response, toolbox: Toolbox) -> None:
         """Check the calls of a response that has ended, in the background."""
-        rules = {function.name: function.grammar for function in toolbox.functions if function.grammar is not None}
-        calls = [item for item in response.output if isinstance(item, CustomToolCall)] if rules else []
+        rules = _rules(toolbox)
+        calls = [item for item in response.output if isinstance(item, CustomToolCall)]
         for call in calls:
             rule = rules.get(flat_name(call.name, call.namespace))
             if rule is not None and call.status == "completed":
@@ -77,3 +81,7 @@ class GrammarWatch:
         for check in list(self._checks):
             check.cancel()
         await asyncio.gather(*self._checks, return_exceptions=True)
+
+
+def _rules(toolbox: Toolbox) -> Mapping[str, Grammar]:
+    return {function.name: function.grammar for function in toolbox.functions if function.grammar is not None}

@@ -297,7 +297,8 @@ class Responses:
             run.hold = held if isinstance(held, ConversationHold) else None
             run.meter = meter
             task = run.start()
-            task.add_done_callback(lambda _: self._grammar_watch.look_at(run.response, work.toolbox))
+            if self._grammar_watch.has_rules(work.toolbox):
+                task.add_done_callback(lambda _: self._grammar_watch.look_at(run.response, work.toolbox))
             self.sessions.add(tenant, run, task)
             return run
 
