@@ -7,7 +7,7 @@ when none is idle a new one is refused. A run that works is never evicted.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from types import TracebackType
 from typing import Literal
 
 from antiphon.errors import EngineError, EngineUnavailable
@@ -31,7 +31,7 @@ class Sessions:
         self._idle_ttl_s = idle_ttl_s
         self._clock = clock
         self._runs: dict[tuple[str, str], Run] = {}
-        self._arriving = 0
+        self.arriving = 0
         self._leaving: set[Run] = set()
         self.evicted = 0
 
@@ -45,15 +45,11 @@ class Sessions:
         """The live run of a tenant's response."""
         return self._runs.get((tenant, response_id))
 
-    @contextmanager
-    def room(self) -> Iterator[None]:
+    def room(self) -> "Room":
         """Keep room for one more run, which is added within the block. Raises: EngineUnavailable when there is none."""
         self._make_room()
-        self._arriving += 1
-        try:
-            yield
-        finally:
-            self._arriving -= 1
+        self.arriving += 1
+        return Room(self)
 
     def _make_room(self) -> None:
         full = self._fullness()
@@ -69,7 +65,7 @@ class Sessions:
 
     def _fullness(self) -> str | None:
         """Why there is no room, None when there is."""
-        if len(self._runs) - len(self._leaving) + self._arriving >= self._most:
+        if len(self._runs) - len(self._leaving) + self.arriving >= self._most:
             return f"Too many responses are being generated (setting 'max_sessions': {self._most})."
         if self.bytes >= self._most_bytes:
             return f"Too much is being generated (setting 'max_total_bytes': {self._most_bytes})."
@@ -116,3 +112,20 @@ def _state_of(run: Run) -> SessionState:
             return "waiting" if run.idle_since is None else "idle"
         case _:
             return "working"
+
+
+class Room:
+    """A context that ends with the arrival that room was kept for, or with its failure."""
+
+    __slots__ = ("_sessions",)
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    def __enter__(self) -> None:
+        """The room is kept already."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._sessions.arriving -= 1
