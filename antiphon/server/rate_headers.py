@@ -10,6 +10,8 @@ from antiphon.server.cors import Header
 def rate_headers(levels: Sequence[Level], *, azure: bool = False) -> list[Header]:
     """The six headers, or three, or none. `azure`: resets are whole seconds."""
     headers: list[Header] = []
+    if not levels:
+        return headers
     for unit in ("requests", "tokens"):
         level = tightest(levels, unit)
         if level is None:

@@ -57,8 +57,8 @@ class HeaderPolicy:
 
     def reply_to(self, said: Mapping[bytes, str], *, azure: bool) -> ReplyHeaders:
         """The headers of the answer to a request that has `said` its own; `azure`: at one of Azure's paths."""
-        request_id = said.get(REQUEST_ID_HEADER, "")
-        if not is_request_id(request_id):
+        request_id = said.get(REQUEST_ID_HEADER)
+        if request_id is None or not is_request_id(request_id):
             request_id = new_id("req")
         answer = [self._version, (ORGANIZATION, _echo(said, ORGANIZATION) or self._organization)]
         project = _echo(said, PROJECT) or self._project
@@ -76,5 +76,5 @@ class HeaderPolicy:
 
 def _echo(said: Mapping[bytes, str], name: bytes) -> bytes | None:
     """The client's own value, if it can be said back; an odd one counts as none."""
-    value = said.get(name, "")
-    return value.encode() if is_request_id(value) else None
+    value = said.get(name)
+    return value.encode() if value and is_request_id(value) else None
