@@ -166,7 +166,8 @@ class ChatHttpEngine:
         except RuntimeError:
             return
         if self._learning is None or self._learning.done():
-            due = [server for server in self._pool.servers if self._due(server)]
+            now = loop.time()
+            due = [server for server in self._pool.servers if server.due(now)]
             self._learning = loop.create_task(self._learn(due)) if due else None
 
 
