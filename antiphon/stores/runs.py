@@ -2,9 +2,9 @@
 
 import sqlite3
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import repeat
 from secrets import randbits
-from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -76,7 +76,7 @@ def begin_run(connection: sqlite3.Connection, beginning: Beginning, owner: str) 
         conversations.enter(connection, beginning.tenant, beginning.conversation, key)
     if beginning.request is not None:
         connection.execute(_SQL["add_request"], {"key": key, "body": beginning.request})
-    _add_items(connection, key << _ITEM_BITS, "input", beginning.tenant, beginning.input)
+    _add_items(connection, key, beginning.tenant, beginning.input)
     return Lease(key, fence)
 
 
@@ -90,9 +90,7 @@ def record_run(
     size = _size(ending.output) + (segment.size if segment is not None else 0)
     ended = replace(beginning, head=ending.head)
     key = _add_run(connection, ended, owner, _NO_LEASE, status=ending.status, more_bytes=size)
-    first = key << _ITEM_BITS
-    _add_items(connection, first, "input", beginning.tenant, beginning.input)
-    _add_items(connection, first + len(beginning.input), "output", beginning.tenant, ending.output)
+    _add_items(connection, key, beginning.tenant, beginning.input, ending.output)
     if segment is not None:
         segment.write_first(connection, key)
 
@@ -183,13 +181,16 @@ def _size(items: Sequence[StoredItem]) -> int:
 
 def _add_items(
     connection: sqlite3.Connection,
-    first_key: int,
-    kind: Literal["input", "output"],
+    key: int,
     tenant: str,
-    items: Sequence[StoredItem],
+    given: Sequence[StoredItem],
+    made: Sequence[StoredItem] = (),
 ) -> None:
-    rows: Iterable[tuple[object, ...]] = (
-        (key, kind, tenant, item.id, item.body) for key, item in enumerate(items, first_key)
-    )
-    if items:
+    """Write the items of the run with this key: those of its input, then those of its output."""
+    kinds = (*repeat("input", len(given)), *repeat("output", len(made)))
+    rows = [
+        ((key << _ITEM_BITS) + place, kind, tenant, item.id, item.body)
+        for place, (kind, item) in enumerate(zip(kinds, (*given, *made), strict=True))
+    ]
+    if rows:
         connection.executemany(_SQL["add_item"], rows)
