@@ -88,11 +88,8 @@ class ChunkParser:
         deltas: list[Delta] = []
         if self.done or self.failure is not None:
             return deltas
-        self._last = None
         if data.find(b"\n") == len(data) - 2 and data.startswith(b"data:") and not self._cut_line:
-            chunk = self._read(data[5:], deltas)  # one whole event: the common case by far
-            if chunk is not None and self._forms_left and not self._called:
-                self._learn(data, chunk)
+            self._read_line(data[:-2], deltas)  # one whole event: the common case by far
         else:
             self._read_lines(data, deltas)
         return deltas
@@ -104,7 +101,7 @@ class ChunkParser:
         last delta.
         """
         last = self._last
-        return last.text_of(data) if last is not None else None
+        return last.text_of_event(data) if last is not None and not self._cut_line else None
 
     def count_again(self) -> None:
         """What `text_again` told has been said."""
@@ -113,10 +110,19 @@ class ChunkParser:
         if self._last is not None and self._last.field != "content":
             self._reasoning_chunks += 1
 
-    def _learn(self, event: bytes, chunk: Chunk) -> None:
-        field = field_of(chunk)
+    def _read_line(self, line: bytes, deltas: list[Delta]) -> None:
+        """A line of data: the one before with another text, or one to decode, and perhaps to learn from."""
+        last = self._last
+        text = last.text_of(line) if last is not None else None
+        if last is not None and text is not None:
+            self.count_again()
+            deltas.append(TextDelta(text) if last.field == "content" else ReasoningDelta(text))
+            return
+        self._last = None
+        chunk = self._read(line[5:], deltas)
+        field = field_of(chunk) if chunk is not None and self._forms_left and not self._called else None
         if field is not None:
-            self._last = learn(event, field)
+            self._last = learn(line, field)
             self._forms_left -= 1
 
     def _read_lines(self, data: bytes, deltas: list[Delta]) -> None:
@@ -129,7 +135,7 @@ class ChunkParser:
             self._cut_bytes = 0
         for line in lines:
             if line.startswith(b"data:"):
-                self._read(line[5:], deltas)
+                self._read_line(line, deltas)
             elif line.startswith(b"error:"):  # older llama.cpp names the field after the event
                 self._fail_with(line[6:])
             if self.done or self.failure is not None:

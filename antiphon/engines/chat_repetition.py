@@ -22,20 +22,28 @@ _decode_string = msgspec.json.Decoder(str).decode
 
 
 class Repetition:
-    """What stands around the text of an event, `data:` and the blank line at its end included."""
+    """What stands around the text of a line, `data:` included. An event is a line and the blank one at its end."""
 
     def __init__(self, head: bytes, tail: bytes, field: Field) -> None:
         self.field = field
         self._head = head
         self._tail = tail
-        self._around = len(head) + len(tail)
+        self._event_tail = tail + b"\n\n"
 
-    def text_of(self, event: bytes) -> str | None:
-        """The text of an event that differs in nothing else; None for any other event, and for one without text."""
-        if len(event) <= self._around + 2 or not event.startswith(self._head) or not event.endswith(self._tail):
+    def text_of(self, line: bytes) -> str | None:
+        """The text of a line that differs in nothing else; None for any other line, and for one without text."""
+        return self._between(line, self._tail)
+
+    def text_of_event(self, event: bytes) -> str | None:
+        """The same of a whole event."""
+        return self._between(event, self._event_tail)
+
+    def _between(self, said: bytes, tail: bytes) -> str | None:
+        head = self._head
+        if len(said) <= len(head) + len(tail) + 2 or not said.startswith(head) or not said.endswith(tail):
             return None
         try:
-            return _decode_string(event[len(self._head) : -len(self._tail)])
+            return _decode_string(said[len(head) : -len(tail)])
         except NOT_JSON:  # more than a string, or less
             return None
 
@@ -53,12 +61,12 @@ def field_of(chunk: Chunk) -> Field | None:
     return next((field for field in FIELDS if held == [field] and getattr(delta, field)), None)
 
 
-def learn(event: bytes, field: Field) -> Repetition | None:
-    """The form of an event whose chunk has `field` and nothing else; None where the text cannot be told apart."""
+def learn(line: bytes, field: Field) -> Repetition | None:
+    """The form of a line whose chunk has `field` and nothing else; None where the text cannot be told apart."""
     key = b'"%b":' % field.encode()
-    start = event.find(b'"', event.find(key) + len(key))
-    end = _end_of_string(event, start)
-    head, tail = event[:start], event[end:]
+    start = line.find(b'"', line.find(key) + len(key))
+    end = _end_of_string(line, start)
+    head, tail = line[:start], line[end:]
     try:
         chunk = _decode(b"%b%b%b" % (head[len(b"data:") :], _MARK_JSON, tail))
     except NOT_JSON:

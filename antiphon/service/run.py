@@ -300,27 +300,38 @@ class Run:
     def _take(self, batch: Sequence[Delta]) -> None:
         """Say what the engine sent. Raises: EngineError when it is too much, or out of order."""
         stream = self._stream
-        if len(batch) == 1 and stream.is_more(batch[0]) and self._take_more(batch[0].text):  # type: ignore[union-attr]
-            return
-        events = stream.feed(self._checked(batch))
-        self._emit(events)
+        payloads: list[bytes] = []
+        for delta in self._checked(batch):
+            more = self._more(delta.text) if stream.is_more(delta) else None  # type: ignore[union-attr]
+            if more is not None:
+                payloads.append(more)
+                continue
+            payloads += self._encoded(stream.feed([delta]))
+            if stream.breach is not None:
+                break
+        self._append(payloads)
         if stream.breach is not None or not self._has_spoken:
-            self._look_at(events)
+            self._look_at(payloads)
 
     def _take_more(self, text: str) -> bool:
         """Say more of the text that was said last. False: it is none of the many tokens that are nothing but that."""
-        content = self._stream.growing
-        if content is None or self._checker is not None or not self._has_spoken:
+        if self.bytes > self._most_bytes or len(text) > self._most_event_bytes or not self._has_spoken:
             return False
-        if self.bytes > self._most_bytes or len(text) > self._most_event_bytes:
-            return False
-        payload = self._encoder.encode_more(content, text)
+        payload = self._more(text)
         if payload is None:
             return False
-        content.add(text)
-        self.bytes += len(payload)
-        self._writer.append([payload], len(payload))
+        self._append([payload])
         return True
+
+    def _more(self, text: str) -> bytes | None:
+        """The event for more text of the content that is growing, if it can be made from the one before."""
+        content = self._stream.growing
+        if content is None or self._checker is not None:
+            return None
+        payload = self._encoder.encode_more(content, text)
+        if payload is not None:
+            content.add(text)
+        return payload
 
     async def _take_expecting(self, batch: Sequence[Delta]) -> None:
         """As `_take`; outputs of a call are taken before anybody hears that it was made."""
@@ -332,8 +343,8 @@ class Run:
             self._emit(events)
         self._look_at(events)
 
-    def _look_at(self, events: Sequence[Event]) -> None:
-        if events and not self._has_spoken:
+    def _look_at(self, said: Sequence[object]) -> None:
+        if said and not self._has_spoken:
             self._note_first_output()
         if self._stream.breach is not None:
             raise self._stream.breach
@@ -395,9 +406,14 @@ class Run:
         return events
 
     def _emit(self, events: Sequence[Event]) -> None:
+        self._append(self._encoded(events))
+
+    def _encoded(self, events: Sequence[Event]) -> list[bytes]:
         if self._checker is not None:
             self._check(events)
-        payloads = self._encoder.encode(events)
+        return self._encoder.encode(events)
+
+    def _append(self, payloads: list[bytes]) -> None:
         size = sum(map(len, payloads))
         self.bytes += size
         self._writer.append(payloads, size, last=self._stream.finished)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -34,6 +35,7 @@ def play(parser: ChunkParser, events: Sequence[bytes]) -> tuple[list[Delta], int
 def decoded(events: Sequence[bytes]) -> list[Delta]:
     """What they are without the short way."""
     parser = ChunkParser(lambda: 7)
+    parser._forms_left = 0  # it learns nothing
     return [delta for event in events for delta in parser.feed(event)] + parser.end()
 
 
@@ -135,3 +137,28 @@ def test_the_short_way_says_what_the_long_one_says(said: list[tuple[str, str, bo
     ]
     events += [sse(piece("stop")), DONE]
     assert play(ChunkParser(lambda: 7), events)[0] == decoded(events)
+
+
+@pytest.mark.parametrize("field", KINDS)
+def test_lines_that_come_together_are_learned_from_and_repeated_too(field: str) -> None:
+    parser = ChunkParser(lambda: 7)
+    deltas = parser.feed(b"".join(words(field, "a", "b", "", "c")))
+    assert deltas == [KINDS[field](text) for text in "abc"]
+    assert parser.text_again(words(field, "d")[0]) == "d"
+    assert parser.feed(words(field, "e")[0] + sse(piece("stop")) + DONE)[-2].output_tokens == 4
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(st.lists(st.tuples(fields, texts, spelled), max_size=12), st.lists(st.integers(0, 1500), max_size=6))
+def test_the_short_way_says_the_same_however_the_body_is_cut(
+    said: list[tuple[str, str, bool]], cuts: list[int]
+) -> None:
+    events = [
+        b"data: " + json.dumps(piece(**{field: text}), ensure_ascii=ascii_only).encode() + b"\n\n"
+        for field, text, ascii_only in said
+    ]
+    events += [sse(piece("stop")), DONE]
+    body = b"".join(events)
+    places = sorted({0, len(body), *(cut for cut in cuts if cut < len(body))})
+    pieces = [body[start:end] for start, end in pairwise(places)]
+    assert play(ChunkParser(lambda: 7), pieces)[0] == decoded(events)
