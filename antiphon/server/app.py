@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from starlette.exceptions import HTTPException
 from starlette.routing import Route, Router
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from antiphon.errors import AntiphonError, MethodNotAllowed, NotFound, ServerError, SetupError
 from antiphon.ports import Tracer
@@ -161,7 +161,12 @@ class App:
         self._reception = Reception(
             options.headers, options.azure, Cors(options.cors), strict=options.strict, dialect=service.options.dialect
         )
-        self._router = Router(_by_path(rows, guard, self._reception), redirect_slashes=False)
+        endpoints = _by_path(rows, guard, self._reception)
+        self._exact = {path: endpoint for path, endpoint in endpoints.items() if "{" not in path}
+        self._router = Router(
+            [Route(path, endpoint, methods=list(endpoint.methods)) for path, endpoint in endpoints.items()],
+            redirect_slashes=False,
+        )
         self._sockets = Sockets(service, guard, _socket_options(options), self._reception, self._recorder)
 
     async def start(self) -> None:
@@ -188,7 +193,7 @@ class App:
         scope["app"] = self  # lets the router raise instead of answering by itself
         scope["exchange"] = exchange
         try:
-            await self._router(scope, receive, send)
+            await self._served_by(scope)(scope, receive, send)
         except ClientGone:
             pass
         except HTTPException as error:
@@ -202,6 +207,14 @@ class App:
         finally:
             exchange.record.caller = exchange.caller
             self._recorder.close(exchange.record)
+
+    def _served_by(self, scope: Scope) -> ASGIApp:
+        """What is at a path without variable parts, which most requests ask for; the router knows of all else."""
+        endpoint = self._exact.get(scope["path"]) if not scope.get("root_path") else None
+        if endpoint is None or scope["method"] not in endpoint.methods:
+            return self._router
+        scope["path_params"] = {}
+        return endpoint
 
     def _exchange(self, scope: Scope, receive: Receive, send: Send) -> Exchange:
         arrival = self._reception.receive(scope["path"], scope["headers"])
@@ -254,13 +267,12 @@ class _Endpoint:
         await exchange.answer_empty(headers)
 
 
-def _by_path(rows: Sequence[RouteRow], guard: Guard, reception: Reception) -> list[Route]:
-    """One route per path, so that a wrong method is a 405 that knows every right one."""
+def _by_path(rows: Sequence[RouteRow], guard: Guard, reception: Reception) -> dict[str, _Endpoint]:
+    """One endpoint per path, so that a wrong method is a 405 that knows every right one."""
     paths: dict[str, list[RouteRow]] = {}
     for row in rows:
         paths.setdefault(row.path, []).append(row)
-    endpoints = {path: _Endpoint(group, guard, reception) for path, group in paths.items()}
-    return [Route(path, endpoint, methods=list(endpoint.methods)) for path, endpoint in endpoints.items()]
+    return {path: _Endpoint(group, guard, reception) for path, group in paths.items()}
 
 
 def build_guard(service: Responses, options: ServerOptions) -> Guard:
