@@ -4,7 +4,7 @@ A row is written before its run begins wherever another process may have to know
 conversation, or when it waits for tool outputs. Any other small row is held back for a moment, because a short run then
 takes one transaction in place of two, and a long one is not kept waiting for the first; should this process die in that
 moment, the store knows of it all the same. Once the store has refused something, every row is written first again, so
-that a request is refused before its answer begins.
+that a request is refused before its answer begins. Rows that wait together are written together, in one transaction.
 """
 
 import asyncio
@@ -28,6 +28,8 @@ class Rows:
     def __init__(self, store: ResponseStore) -> None:
         self.store = store
         self.is_well = True
+        self._waiting: dict[RunRow, float] = {}  # until when; in the order of that
+        self._timer: asyncio.TimerHandle | None = None
 
     def begun(self, lease: Lease) -> "RunRow":
         """The row of a run that is in the store already."""
@@ -48,8 +50,25 @@ class Rows:
             return None
         self.store.announce(beginning)
         row = RunRow(self, beginning, None)
-        row.wait()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + HELD_BACK_S
+        self._waiting[row] = until
+        if self._timer is None:
+            self._timer = loop.call_at(until, self._write_due)
         return row
+
+    def let_go(self, row: "RunRow") -> None:
+        """A row waits no longer, or never did."""
+        self._waiting.pop(row, None)
+
+    def _write_due(self) -> None:
+        """Write the rows whose time has come, and those whose time is near."""
+        loop = asyncio.get_running_loop()
+        soon = loop.time() + HELD_BACK_S / 2
+        for row in [row for row, until in self._waiting.items() if until <= soon]:
+            row.write()
+        first = next(iter(self._waiting.values()), None)
+        self._timer = loop.call_at(first, self._write_due) if first is not None else None
 
 
 class RunRow:
@@ -60,18 +79,13 @@ class RunRow:
         self._rows = rows
         self._store = rows.store
         self._beginning = beginning
-        self._timer: asyncio.TimerHandle | None = None
         self._begun: asyncio.Future[Lease] | None = None
-
-    def wait(self) -> None:
-        """Hold the row back for a moment."""
-        self._timer = asyncio.get_running_loop().call_later(HELD_BACK_S, self._write)
 
     async def begin(self) -> Lease:
         """The lease of the row, which is written now if it has not been. Raises: as `ResponseStore.begin`."""
         if self.lease is not None:
             return self.lease
-        return await asyncio.shield(self._begun or self._write())
+        return await asyncio.shield(self._begun or self.write())
 
     async def append(self, segment: Segment) -> bool:
         """Store a part of the log. False: the lease was lost. Raises: StoreUnavailable."""
@@ -79,8 +93,7 @@ class RunRow:
 
     async def finish(self, ending: Ending) -> bool:
         """Store the end and all that is not stored yet. False: the lease was lost. Raises: StoreUnavailable."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._rows.let_go(self)
         try:
             lease = await self._written()
             if lease is not None:
@@ -100,8 +113,10 @@ class RunRow:
             return await asyncio.shield(self._begun)
         return None
 
-    def _write(self) -> asyncio.Future[Lease]:
+    def write(self) -> asyncio.Future[Lease]:
+        """Write the row; what becomes of it is noted."""
         assert self._beginning is not None
+        self._rows.let_go(self)
         self._begun = asyncio.ensure_future(self._store.begin(self._beginning))
         self._begun.add_done_callback(self._note)
         return self._begun

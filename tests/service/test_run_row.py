@@ -8,7 +8,7 @@ from antiphon.errors import StoreUnavailable
 from antiphon.ports import Beginning, Ending, Lease, Segment, StoredItem
 from antiphon.service.run_row import HELD_BACK_BYTES, Rows
 from antiphon.stores.memory import MemoryStore
-from tests.service.conftest import soon
+from tests.service.conftest import soon, until_quiet
 from tests.stores.turns import TENANT, beginning, ending
 
 pytestmark = pytest.mark.anyio
@@ -106,3 +106,19 @@ async def test_a_row_that_could_not_be_written_in_time_is_written_with_the_end()
 async def test_a_large_input_is_not_held_back() -> None:
     large = StoredItem("i", b"x" * (HELD_BACK_BYTES + 1))
     assert Rows(MemoryStore()).hold_back(beginning("r1", input=[large])) is None
+
+
+async def test_rows_that_wait_together_are_written_together() -> None:
+    store = Counted()
+    rows = Rows(store)
+    kept = [rows.hold_back(beginning(f"r{number}")) for number in range(3)]
+    assert None not in kept
+    await soon(store.has_begun.wait())
+    await until_quiet()
+    assert store.calls == ["begin"] * 3
+
+    late = rows.hold_back(beginning("late"))  # the clock runs again for those that come later
+    assert late is not None
+    store.has_begun.clear()
+    await soon(store.has_begun.wait())
+    assert store.calls == ["begin"] * 4
