@@ -13,7 +13,7 @@ from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
 from antiphon.core.contexts import contexts
-from antiphon.core.open_items import Form, OpenContent
+from antiphon.core.open_items import Form, Growing
 from antiphon.wire.dialects import OPENAI, Addition, Dialect, type_of
 from antiphon.wire.events import ErrorEvent, Event, OutputItemAdded, OutputItemDone, decode_event
 from antiphon.wire.extended_events import AdditionalContext, ContextOwner, RateLimitsUpdated
@@ -63,14 +63,14 @@ class Encoder:
         self.next_number = number
         return payloads
 
-    def encode_more(self, content: OpenContent, text: str) -> bytes | None:
-        """What `encode` makes of the next delta of an open part, made from the one before.
+    def encode_more(self, growing: Growing, text: str) -> bytes | None:
+        """What `encode` makes of the next delta of what is growing, made from the one before.
 
         None where that cannot be, for the dialect says more than one event, or the text is none that JSON can carry.
         """
-        form = content.form
+        form = growing.form
         if form is None:
-            form = content.form = self._form_of(content)
+            form = growing.form = self._form_of(growing)
         if form is _NO_FORM:
             return None
         try:
@@ -80,8 +80,8 @@ class Encoder:
         self.next_number += 1
         return payload
 
-    def _form_of(self, content: OpenContent) -> Form:
-        example = content.example(_MARK)
+    def _form_of(self, growing: Growing) -> Form:
+        example = growing.example(_MARK)
         bodies = [] if example is None or self._noise is not None else list(self._unnumbered([example]))
         if len(bodies) != 1 or bodies[0].count(_MARK_JSON) != 1:
             return _NO_FORM

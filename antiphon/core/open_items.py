@@ -37,20 +37,32 @@ class Form:
         self.tail = tail
 
 
-class OpenContent:
-    """A message or a reasoning item that is being written.
+class Growing:
+    """What grows by text. `form` is the encoder's, of the deltas of what is open now, once it was asked for."""
 
-    `form` is for the encoder: that of the deltas of the part that is open, once it was asked for.
-    """
+    def __init__(self) -> None:
+        self.form: Form | None = None
+        self._text: list[str] = []
+
+    def add(self, text: str) -> None:
+        """More text, whose event is made from the form."""
+        self._text.append(text)
+
+    def example(self, text: str) -> ev.Event | None:
+        """The event of a delta; None if there can be none now."""
+        raise NotImplementedError
+
+
+class OpenContent(Growing):
+    """A message or a reasoning item that is being written."""
 
     def __init__(self, kind: Literal["message", "reasoning"], item_id: str, index: int) -> None:
+        super().__init__()
         self.kind = kind
         self.id = item_id
         self.index = index
         self.row: PartRow | None = None
-        self.form: Form | None = None
         self._closed: list[ItemPart] = []
-        self._text: list[str] = []
         self._logprobs: list[Logprob] = []
         self._summary: tuple[SummaryText, ...] = ()
         self._summary_text: list[str] | None = None  # of the summary that is being written
@@ -90,10 +102,6 @@ class OpenContent:
             return [*events, ev.OutputTextDelta(**self._place(), delta=text, logprobs=wire)]
         events.append(self._delta(row, text))
         return events
-
-    def add(self, text: str) -> None:
-        """More text of the open part, whose event is made from its form."""
-        self._text.append(text)
 
     def example(self, text: str) -> ev.Event | None:
         """The event of a delta of the open part; None if there is no such part."""
@@ -168,16 +176,16 @@ class OpenContent:
         return row.part(**fields)
 
 
-class OpenCall:
+class OpenCall(Growing):
     """A call of a function, of a custom tool, or of the search for tools, that is being written."""
 
     def __init__(self, target: Target, item_id: str, call_id: str, index: int) -> None:
+        super().__init__()
         self.row = CALLS[target.kind]
         self.id = item_id
         self.index = index
         self._call_id = call_id
         self._target = target
-        self._text: list[str] = []
         self._unwrapper = InputUnwrapper() if target.kind == "custom" else None
 
     @classmethod
@@ -214,13 +222,20 @@ class OpenCall:
         events.append(self.row.done(item_id=self.id, output_index=self.index, **whole))
         return events
 
+    def example(self, text: str) -> ev.Event | None:
+        """The event of a delta; None where the arguments are not said as they come."""
+        return self._delta(text) if self._unwrapper is None else None
+
     def _grow(self, text: str) -> list[ev.Event]:
         if not text:
             return []
         self._text.append(text)
-        if self.row.delta is None:
-            return []
-        return [self.row.delta(item_id=self.id, output_index=self.index, delta=text)]
+        event = self._delta(text)
+        return [event] if event is not None else []
+
+    def _delta(self, text: str) -> ev.Event | None:
+        delta = self.row.delta
+        return delta(item_id=self.id, output_index=self.index, delta=text) if delta is not None else None
 
 
 class OpenCompaction:

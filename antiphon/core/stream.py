@@ -46,7 +46,7 @@ from antiphon.core.grammar import (
     PartRow,
 )
 from antiphon.core.open_actions import CutAction, OpenAction
-from antiphon.core.open_items import OpenCall, OpenCompaction, OpenContent
+from antiphon.core.open_items import Growing, OpenCall, OpenCompaction, OpenContent
 from antiphon.core.output_forms import delivered
 from antiphon.core.toolbox import Target
 from antiphon.core.whole_items import opening
@@ -140,19 +140,22 @@ class ResponseStream:
         return self._outcome is not None
 
     @property
-    def growing(self) -> OpenContent | None:
-        """The content with an open part, if more text of the kind fed last would be a delta of that part."""
+    def growing(self) -> Growing | None:
+        """What is open, if more text of the kind fed last would be a delta of it and nothing else."""
         current = self._open
-        if not isinstance(current, OpenContent) or self._outcome is not None or self.breach is not None:
+        if self._outcome is not None or self.breach is not None:
             return None
-        return None if current.row is None or current.is_summed_up else current
+        if isinstance(current, OpenContent):
+            return current if current.row is not None and not current.is_summed_up else None
+        return current if isinstance(current, OpenCall) and not self._hold_calls else None
 
     def is_more(self, delta: d.Delta) -> bool:
-        """Whether a delta would do nothing but add a text to the content that is growing."""
+        """Whether a delta would do nothing but add a text to what is growing."""
         current = self.growing
-        if current is None or PARTS.get(type(delta)) is not current.row:
-            return False
-        return bool(delta.text) and not (isinstance(delta, d.TextDelta) and delta.logprobs)  # type: ignore[union-attr]
+        if isinstance(current, OpenContent):
+            same = PARTS.get(type(delta)) is current.row and not getattr(delta, "logprobs", ())
+            return same and bool(delta.text)  # type: ignore[union-attr]
+        return current is not None and isinstance(delta, d.CallArguments) and bool(delta.text)
 
     @property
     def rounds(self) -> int:

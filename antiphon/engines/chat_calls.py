@@ -73,6 +73,10 @@ class CallOrder:
             deltas += _start(call) or [CallArguments(piece.arguments)]
         return deltas
 
+    def go_on(self, arguments: str) -> None:
+        """The open call has more arguments, which are said already."""
+        self._calls[self._open].parts.append(arguments)
+
     def pass_by(self, delta: TextDelta | ReasoningDelta | RefusalDelta) -> list[Delta]:
         """Something that is not a call comes: it closes calls that are whole, and waits behind one that is not."""
         deltas = self._close_whole_before(None)

@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from antiphon.core.deltas import (
+    CallArguments,
     Delta,
     Finish,
     Logprob,
@@ -47,6 +48,14 @@ Reason = Literal["stop", "length", "content_filter"]
 _REASONS: dict[str, Reason] = {"length": "length", "max_tokens": "length", "content_filter": "content_filter"}
 _DONE = b"[DONE]"
 _ABORTED = frozenset({"abort", "aborted", "error", "cancelled"})
+
+# By the field of a chunk that is all text: the delta that it is, unless something has to come before it.
+_KINDS: dict[str, type[TextDelta] | type[ReasoningDelta] | type[CallArguments]] = {
+    "content": TextDelta,
+    "reasoning": ReasoningDelta,
+    "reasoning_content": ReasoningDelta,
+    "arguments": CallArguments,
+}
 
 _decode = msgspec.json.Decoder(Chunk).decode
 
@@ -97,17 +106,20 @@ class ChunkParser:
     def text_again(self, data: bytes) -> str | None:
         """The text of an event that is in nothing else different from the one fed last.
 
-        None for any other, which has to be fed. Whoever says the text calls `count_again`; it is of the kind of the
+        None for any other, which has to be fed. Whoever says the text tells by `said_again`; it is of the kind of the
         last delta.
         """
         last = self._last
         return last.text_of_event(data) if last is not None and not self._cut_line else None
 
-    def count_again(self) -> None:
+    def said_again(self, text: str) -> None:
         """What `text_again` told has been said."""
         self._forms_left = MOST_FORMS
         self._output_chunks += 1
-        if self._last is not None and self._last.field != "content":
+        field = self._last.field if self._last is not None else "content"
+        if field == "arguments":
+            self._calls.go_on(text)
+        elif field != "content":
             self._reasoning_chunks += 1
 
     def _read_line(self, line: bytes, deltas: list[Delta]) -> None:
@@ -115,13 +127,14 @@ class ChunkParser:
         last = self._last
         text = last.text_of(line) if last is not None else None
         if last is not None and text is not None:
-            self.count_again()
-            deltas.append(TextDelta(text) if last.field == "content" else ReasoningDelta(text))
+            self.said_again(text)
+            deltas.append(_KINDS[last.field](text))
             return
         self._last = None
+        before = len(deltas)
         chunk = self._read(line[5:], deltas)
-        field = field_of(chunk) if chunk is not None and self._forms_left and not self._called else None
-        if field is not None:
+        field = field_of(chunk) if chunk is not None and self._forms_left else None
+        if field is not None and len(deltas) == before + 1 and type(deltas[-1]) is _KINDS[field]:
             self._last = learn(line, field)
             self._forms_left -= 1
 

@@ -230,7 +230,7 @@ class ChatGeneration:
         text = parser.text_again(chunk)
         if text is None or more is None or not more(text):
             return False
-        parser.count_again()
+        parser.said_again(text)
         self._silence.until = self._loop.time() + self._patience.idle_timeout_s
         return True
 

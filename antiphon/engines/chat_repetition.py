@@ -8,11 +8,11 @@ from typing import Final, Literal
 
 import msgspec
 
-from antiphon.engines.chat_chunk import NOT_JSON, Chunk
+from antiphon.engines.chat_chunk import NOT_JSON, Chunk, ChunkDelta
 
-Field = Literal["content", "reasoning", "reasoning_content"]
+Field = Literal["content", "reasoning", "reasoning_content", "arguments"]
 
-FIELDS: Final[tuple[Field, ...]] = ("content", "reasoning", "reasoning_content")
+_TEXTS: Final[tuple[Field, ...]] = ("content", "reasoning", "reasoning_content")
 _OTHERS = ("content", "reasoning", "reasoning_content", "refusal", "tool_calls", "function_call")
 _MARK: Final = "\x00another text"
 _MARK_JSON: Final = msgspec.json.encode(_MARK)
@@ -58,7 +58,18 @@ def field_of(chunk: Chunk) -> Field | None:
     if delta is None or choice.finish_reason is not None or choice.logprobs is not None:
         return None
     held = [name for name in _OTHERS if getattr(delta, name) is not None]
-    return next((field for field in FIELDS if held == [field] and getattr(delta, field)), None)
+    if held == ["tool_calls"]:
+        return "arguments" if _more_arguments(delta) else None
+    return next((field for field in _TEXTS if held == [field] and getattr(delta, field)), None)
+
+
+def _more_arguments(delta: ChunkDelta) -> str | None:
+    """More arguments of one call that has begun, if that is all there is."""
+    calls = delta.tool_calls or []
+    function = calls[0].function if len(calls) == 1 else None
+    if function is None or function.name or not isinstance(function.arguments, str):
+        return None
+    return function.arguments or None
 
 
 def learn(line: bytes, field: Field) -> Repetition | None:
@@ -71,9 +82,16 @@ def learn(line: bytes, field: Field) -> Repetition | None:
         chunk = _decode(b"%b%b%b" % (head[len(b"data:") :], _MARK_JSON, tail))
     except NOT_JSON:
         return None
-    if field_of(chunk) != field or getattr(chunk.choices[0].delta, field) != _MARK:  # type: ignore[index]
+    if field_of(chunk) != field or _text_in(chunk, field) != _MARK:
         return None
     return Repetition(head, tail, field)
+
+
+def _text_in(chunk: Chunk, field: Field) -> object:
+    delta = chunk.choices[0].delta if chunk.choices else None
+    if delta is None:
+        return None
+    return _more_arguments(delta) if field == "arguments" else getattr(delta, field)
 
 
 def _end_of_string(text: bytes, start: int) -> int:

@@ -324,13 +324,13 @@ class Run:
         return True
 
     def _more(self, text: str) -> bytes | None:
-        """The event for more text of the content that is growing, if it can be made from the one before."""
-        content = self._stream.growing
-        if content is None or self._checker is not None:
+        """The event for more text of what is growing, if it can be made from the one before."""
+        growing = self._stream.growing
+        if growing is None or self._checker is not None:
             return None
-        payload = self._encoder.encode_more(content, text)
+        payload = self._encoder.encode_more(growing, text)
         if payload is not None:
-            content.add(text)
+            growing.add(text)
         return payload
 
     async def _take_expecting(self, batch: Sequence[Delta]) -> None:

@@ -166,11 +166,12 @@ def test_a_variant_is_found_by_its_name_and_reads_back(dialect: Dialect, variant
 @pytest.mark.parametrize(
     "dialect", [*DIALECTS.values(), varied(DIALECTS["openai"], "obfuscation")], ids=lambda dialect: dialect.name
 )
-@pytest.mark.parametrize("kind", [d.TextDelta, d.ReasoningDelta, d.RefusalDelta])
+@pytest.mark.parametrize("kind", [d.TextDelta, d.ReasoningDelta, d.RefusalDelta, d.CallArguments])
 def test_a_delta_made_from_the_one_before_is_the_delta(dialect: Dialect, kind: Callable[[str], d.Delta]) -> None:
     texts = ["plain", '"\\', "\x00\n\u2028", "日本😀", " ", "\ud800"]
     stream = ResponseStream(BASE, new_id=counting_ids())
-    events = [*stream.begin(), *stream.feed([kind("first")])]
+    begun = [d.CallStart("look")] if kind is d.CallArguments else []
+    events = [*stream.begin(), *stream.feed([*begun, kind("first")])]
     long, short = Encoder(dialect, noise="x".__mul__), Encoder(dialect, noise="x".__mul__)
     for encoder in (long, short):
         encoder.encode(events)
@@ -190,7 +191,8 @@ def test_a_delta_made_from_the_one_before_is_the_delta(dialect: Dialect, kind: C
     "after",
     [
         [],
-        [d.CallStart("look")],
+        [d.CallStart("look"), d.CallArguments("{}"), d.Finish("stop")],
+        [d.CallStart("shell"), d.CallArguments("{")],
         [d.TextDelta("a"), d.Finish("stop")],
         [d.TextDelta("a"), d.SummaryDelta("stray")],
         [d.ReasoningDelta("a"), d.SummaryDelta("b")],
@@ -198,7 +200,18 @@ def test_a_delta_made_from_the_one_before_is_the_delta(dialect: Dialect, kind: C
     ],
 )
 def test_nothing_grows_but_an_open_part(after: list[d.Delta]) -> None:
-    stream = ResponseStream(BASE, new_id=counting_ids())
+    stream = ResponseStream(BASE, new_id=counting_ids(), targets={"shell": Target("shell", "shell")})
     stream.begin()
     stream.feed(after)
     assert stream.growing is None
+
+
+def test_what_is_not_said_as_it_comes_has_no_form() -> None:
+    custom = ResponseStream(BASE, new_id=counting_ids(), targets={"patch": Target("custom", "patch")})
+    held = ResponseStream(BASE, new_id=counting_ids(), hold_calls=True)
+    for stream in (custom, held):
+        stream.begin()
+        stream.feed([d.CallStart("patch"), d.CallArguments('{"input":"a')])
+    assert custom.growing is not None
+    assert Encoder().encode_more(custom.growing, "b") is None
+    assert held.growing is None

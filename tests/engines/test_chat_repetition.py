@@ -26,7 +26,7 @@ def play(parser: ChunkParser, events: Sequence[bytes]) -> tuple[list[Delta], int
         if text is None:
             deltas += parser.feed(event)
             continue
-        parser.count_again()
+        parser.said_again(text)
         deltas.append(type(deltas[-1])(text))  # type: ignore[call-arg]
         short += 1
     return deltas + parser.end(), short
@@ -40,7 +40,18 @@ def decoded(events: Sequence[bytes]) -> list[Delta]:
 
 
 def words(field: str, *texts: str) -> list[bytes]:
-    return [sse(piece(**{field: text})) for text in texts]
+    return [sse(said(field, text)) for text in texts]
+
+
+def said(field: str, text: str) -> dict[str, Any]:
+    """A chunk with a text; `arguments` are those of call 0, `arguments of 1` of the next one."""
+    if field.startswith("arguments"):
+        return piece(tool_calls=[{"index": int(field.endswith("1")), "function": {"arguments": text}}])
+    return piece(**{field: text})
+
+
+def calling(index: int) -> dict[str, Any]:
+    return piece(tool_calls=[{"index": index, "id": f"c{index}", "function": {"name": "f", "arguments": ""}}])
 
 
 @pytest.mark.parametrize("field", KINDS)
@@ -124,18 +135,23 @@ def test_input_of_a_forced_call_is_never_repeated_as_text() -> None:
 
 
 texts = st.text(st.sampled_from('a "\\{}[]:,\n\x00\u2028é日😀'), max_size=6)
-fields = st.sampled_from([*KINDS, "refusal"])
+fields = st.sampled_from([*KINDS, "refusal", "arguments of 0", "arguments of 1", "call 0", "call 1"])
 spelled = st.booleans()
 
 
-@settings(max_examples=2_000, deadline=None)
-@given(st.lists(st.tuples(fields, texts, spelled), max_size=12))
-def test_the_short_way_says_what_the_long_one_says(said: list[tuple[str, str, bool]]) -> None:
-    events = [
-        b"data: " + json.dumps(piece(**{field: text}), ensure_ascii=ascii_only).encode() + b"\n\n"
-        for field, text, ascii_only in said
+def written(spoken: list[tuple[str, str, bool]]) -> list[bytes]:
+    chunks = [
+        (calling(int(field[-1])) if field.startswith("call") else said(field, text), ascii_only)
+        for field, text, ascii_only in spoken
     ]
-    events += [sse(piece("stop")), DONE]
+    events = [b"data: " + json.dumps(chunk, ensure_ascii=ascii_only).encode() + b"\n\n" for chunk, ascii_only in chunks]
+    return [*events, sse(piece("stop")), DONE]
+
+
+@settings(max_examples=3_000, deadline=None)
+@given(st.lists(st.tuples(fields, texts, spelled), max_size=12))
+def test_the_short_way_says_what_the_long_one_says(spoken: list[tuple[str, str, bool]]) -> None:
+    events = written(spoken)
     assert play(ChunkParser(lambda: 7), events)[0] == decoded(events)
 
 
@@ -151,14 +167,41 @@ def test_lines_that_come_together_are_learned_from_and_repeated_too(field: str) 
 @settings(max_examples=1_000, deadline=None)
 @given(st.lists(st.tuples(fields, texts, spelled), max_size=12), st.lists(st.integers(0, 1500), max_size=6))
 def test_the_short_way_says_the_same_however_the_body_is_cut(
-    said: list[tuple[str, str, bool]], cuts: list[int]
+    spoken: list[tuple[str, str, bool]], cuts: list[int]
 ) -> None:
-    events = [
-        b"data: " + json.dumps(piece(**{field: text}), ensure_ascii=ascii_only).encode() + b"\n\n"
-        for field, text, ascii_only in said
-    ]
-    events += [sse(piece("stop")), DONE]
+    events = written(spoken)
     body = b"".join(events)
     places = sorted({0, len(body), *(cut for cut in cuts if cut < len(body))})
     pieces = [body[start:end] for start, end in pairwise(places)]
     assert play(ChunkParser(lambda: 7), pieces)[0] == decoded(events)
+
+
+def test_arguments_that_go_on_are_repeated_and_another_call_is_not() -> None:
+    events = [sse(calling(0)), *words("arguments", '{"a', '":', "1", "}")]
+    events += [sse(calling(1)), *words("arguments of 1", "{", "}"), *words("arguments", " "), sse(piece("stop")), DONE]
+    deltas, short = play(ChunkParser(lambda: 7), events)
+
+    assert deltas == decoded(events)
+    assert short == 2  # the first piece starts the call, the second is learned from
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"index": 0, "function": {"name": "f", "arguments": "x"}},
+        {"index": 0, "function": {"arguments": {"an": "object"}}},
+        {"index": 0, "function": {"arguments": ""}},
+        {"index": 0},
+        {"function": {"arguments": "x"}},
+        {"id": "c0", "function": {"arguments": "x"}},
+    ],
+)
+def test_odd_pieces_of_calls_are_what_they_are_when_they_come_again(entry: dict[str, Any]) -> None:
+    events = [
+        sse(calling(0)),
+        *words("arguments", "{"),
+        *[sse(piece(tool_calls=[entry]))] * 3,
+        sse(piece("stop")),
+        DONE,
+    ]
+    assert play(ChunkParser(lambda: 7), events)[0] == decoded(events)

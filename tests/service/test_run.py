@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from antiphon.core.deltas import CallArguments, Delta, Failure, Finish, ReasoningDelta, TextDelta, Usage
+from antiphon.core.deltas import CallArguments, CallStart, Delta, Failure, Finish, ReasoningDelta, TextDelta, Usage
 from antiphon.core.fold import fold
 from antiphon.errors import EngineError, EngineUnavailable, ServerError, StoreUnavailable
 from antiphon.ports import Lease
@@ -258,7 +258,7 @@ async def test_text_that_has_no_json_form_is_mended() -> None:
 # ------------------------------------------------------------------------------------------- more of what was said last
 
 
-@pytest.mark.parametrize("kind", [TextDelta, ReasoningDelta])
+@pytest.mark.parametrize("kind", [TextDelta, ReasoningDelta, CallArguments])
 async def test_more_of_a_text_is_in_log_store_and_answer_as_if_it_had_come_as_deltas(
     kind: Callable[[str], Delta],
 ) -> None:
@@ -269,7 +269,7 @@ async def test_more_of_a_text_is_in_log_store_and_answer_as_if_it_had_come_as_de
         run.start()
         await soon(generation.started.wait())
         assert generation.more("too early") is False
-        generation.take([kind("a")])
+        generation.take([*([CallStart("f", "c1")] if kind is CallArguments else []), kind("a")])
         for text in ("b", "naïve", '"\n', "日本"):
             if short:
                 assert generation.more(text)
