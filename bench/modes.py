@@ -81,6 +81,7 @@ MODES = (
 
 # Not part of the rounds: what is counted or watched once.
 SYSCALLS = Mode(name="syscalls", title="system calls, 4 x 10 ms", wish=Wish("text", 600, 10), streams=4)
+SYSCALLS_TIMES = 3
 WARM_UP = Mode(name="warm-up", title="warm-up", wish=Wish("text", 16, 0), streams=4, requests=10)
 STORED = Mode(name="stored", title="stored responses", wish=Wish("text", 16, 0), streams=4, requests=125)
 STORED_TIMES = 4  # 4 x 4 x 125 = 2,000 responses

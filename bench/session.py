@@ -16,7 +16,7 @@ from msgspec import Struct
 from bench.contenders.contender import Absent, Contender, Started, Variant, free_port
 from bench.figures import DIRECT, OURS, Run, Server
 from bench.measurement import Row, measure
-from bench.modes import STORED, STORED_TIMES, SYSCALLS, WARM_UP, Mode
+from bench.modes import STORED, STORED_TIMES, SYSCALLS, SYSCALLS_TIMES, WARM_UP, Mode
 from bench.process_tree import rss_bytes
 
 DIRECT_MODES = ("c1", "32x10", "256x10")
@@ -137,10 +137,11 @@ class Session:
         ]
 
     async def _calls(self) -> None:
-        """System calls of every server."""
+        """System calls of every server; of ours several times, for one in many has a checkpoint in it."""
         for started, variant in self._entrants(SYSCALLS):
             if variant.name == OURS or not self._plan.brief:
-                self._add(await measure(started, started.port, variant, SYSCALLS, 0, counts_calls=True))
+                for number in range(SYSCALLS_TIMES if variant.name == OURS else 1):
+                    self._add(await measure(started, started.port, variant, SYSCALLS, number, counts_calls=True))
 
     async def _growth(self) -> None:
         """The memory that many stored responses take."""
