@@ -14,6 +14,7 @@ Field = Literal["content", "reasoning", "reasoning_content", "arguments"]
 
 _TEXTS: Final[tuple[Field, ...]] = ("content", "reasoning", "reasoning_content")
 _OTHERS = ("content", "reasoning", "reasoning_content", "refusal", "tool_calls", "function_call")
+_MOST_BYTES: Final = 2048  # of a line that is learned from: a long text takes time to look through
 _MARK: Final = "\x00another text"
 _MARK_JSON: Final = msgspec.json.encode(_MARK)
 
@@ -74,6 +75,8 @@ def _more_arguments(delta: ChunkDelta) -> str | None:
 
 def learn(line: bytes, field: Field) -> Repetition | None:
     """The form of a line whose chunk has `field` and nothing else; None where the text cannot be told apart."""
+    if len(line) > _MOST_BYTES:
+        return None
     key = b'"%b":' % field.encode()
     start = line.find(b'"', line.find(key) + len(key))
     end = _end_of_string(line, start)

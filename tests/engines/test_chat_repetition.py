@@ -129,6 +129,13 @@ def test_a_form_that_came_again_was_worth_learning() -> None:
     assert play(parser, seconds)[1] == 2 * MOST_FORMS
 
 
+def test_a_long_line_is_not_learned_from() -> None:
+    events = [*words("content", '"' * 100_000, '"' * 100_000), sse(piece("stop"))]
+    deltas, short = play(ChunkParser(lambda: 7), events)
+    assert deltas == decoded(events)
+    assert short == 0
+
+
 def test_input_of_a_forced_call_is_never_repeated_as_text() -> None:
     parser = GrammarCallParser(lambda: 7, "write")
     assert play(parser, words("content", "a", "b", "c"))[1] == 0
