@@ -84,7 +84,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         contenders=contenders,
         modes=modes,
         rounds=arguments.rounds or 5,
-        budget_s=BRIEF_BUDGET_S if arguments.quick else FULL_BUDGET_S,
+        budget_s=arguments.minutes * 60 if arguments.minutes else BRIEF_BUDGET_S if arguments.quick else FULL_BUDGET_S,
         cache=arguments.cache,
         python=arguments.python,
         brief=arguments.quick,
@@ -122,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the interpreter of the servers in Python, ours too; default: this one",
     )
     parser.add_argument("--rounds", type=int, metavar="N", help="default 5")
+    parser.add_argument("--minutes", type=float, metavar="N", help="begin no round that would end later; default 22")
     parser.add_argument("--results", type=Path, metavar="DIR", help="where to write; default bench/results")
     parser.add_argument("--cache", type=Path, metavar="DIR", default=cache, help=f"peers' environments ({cache})")
     return parser
