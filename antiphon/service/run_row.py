@@ -65,10 +65,13 @@ class Rows:
         """Write the rows whose time has come, and those whose time is near."""
         loop = asyncio.get_running_loop()
         soon = loop.time() + HELD_BACK_S / 2
-        for row in [row for row, until in self._waiting.items() if until <= soon]:
-            row.write()
+        due = [row for row, until in self._waiting.items() if until <= soon]
+        for row in due:
+            self.let_go(row)
         first = next(iter(self._waiting.values()), None)
         self._timer = loop.call_at(first, self._write_due) if first is not None else None
+        for row in due:  # last: a store that is closed refuses, and the others must not be forgotten for that
+            row.write()
 
 
 class RunRow:
