@@ -8,6 +8,7 @@ Rules
 - `prepare` renders and counts; the request reaches the scheduler with the first look at `deltas`.
 - An output of vLLM holds all tokens since the last one was taken: a slow reader gets more at once, never a backlog.
 - Leaving `deltas` in any way, `close()` and cancellation abort the request in the scheduler.
+- While a consumer of `deltas` waits, vLLM's own handler of outputs hands them on, if they may be handed on.
 """
 
 import dataclasses
@@ -34,8 +35,9 @@ from antiphon.engines.chat_render import render
 from antiphon.engines.grammar_call import forced_grammar
 from antiphon.engines.vllm_grammars import with_grammars
 from antiphon.engines.vllm_output import OutputReader
+from antiphon.engines.vllm_tap import Tap, tap
 from antiphon.errors import AntiphonError, ContextLengthExceeded, EngineError, EngineUnavailable
-from antiphon.ports import Model
+from antiphon.ports import Model, More, Take
 
 
 def _known(*names: str) -> tuple[type[Exception], ...]:
@@ -267,7 +269,14 @@ class VllmGeneration:
         forced = plan.forced.name if plan.forced else None
         self._reading = OutputReader(plan.chat, forced, plan.request, plan.parser, plan.tokens)
         self._outputs: AsyncGenerator[Any, None] | None = None
+        self._take: Take | None = None
+        self._more: More | None = None
+        self._tap: Tap | None = None
         self._closed = False
+
+    def hand_to(self, take: Take, more: More) -> None:
+        """Hand what comes while a consumer of `deltas` waits to `take` instead, or to `more`."""
+        self._take, self._more = take, more
 
     async def deltas(self) -> AsyncIterator[Sequence[Delta]]:
         """All deltas, as many at a time as vLLM gave tokens; after `close` it ends without a `Finish`.
@@ -281,16 +290,25 @@ class VllmGeneration:
         try:
             async with aclosing(self._outputs) as outputs:
                 async for output in outputs:
+                    self._listen(False)
                     if self._closed:
                         return
                     if batch := self._reading.read(output):
                         yield batch
+                    self._listen(True)  # only now: what came meanwhile comes first
             yield self._reading.end()
         except (*_THE_REQUESTS_FAULT, *_FULL, *_ITS_FAULT) as error:
             if not self._closed:
-                raise _meaning(error) from None
+                broken = self._tap.broken if self._tap is not None else None
+                raise broken or _meaning(error) from None
         finally:
             self._leave()
+
+    def _listen(self, now: bool) -> None:
+        if self._tap is None and now and self._take is not None and self._more is not None:
+            self._tap = tap(self._client, self._plan.chat.id, self._reading, self._take, self._more)
+        if self._tap is not None:
+            self._tap.listens = now
 
     async def close(self) -> None:
         """Abort what runs. Does nothing after the end."""
@@ -302,6 +320,8 @@ class VllmGeneration:
 
     def _leave(self) -> None:
         self._closed = True
+        if self._tap is not None:
+            self._tap.close()
         self._register.discard(self)
 
 

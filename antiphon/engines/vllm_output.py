@@ -3,7 +3,7 @@
 from typing import Any
 
 from antiphon.core.chat import ChatRequest
-from antiphon.core.deltas import Delta
+from antiphon.core.deltas import Delta, ReasoningDelta, TextDelta
 from antiphon.engines.chat_chunk import (
     Choice,
     Chunk,
@@ -19,6 +19,7 @@ from antiphon.engines.chat_chunk import (
 from antiphon.engines.chat_chunks import ChunkParser
 from antiphon.engines.grammar_call import GrammarCallParser
 from antiphon.errors import EngineError
+from antiphon.ports import More
 
 _LEAST_LOGPROB = -9999.0  # JSON has no infinity
 
@@ -42,18 +43,28 @@ class OutputReader:
         )
         self._said: list[int] = []
         self._cached_tokens = 0
+        self._last: type[Delta] | None = None  # the kind of what was read last
 
-    def read(self, output: Any) -> list[Delta]:
-        """The deltas of an output. Raises: EngineError when the engine failed."""
+    def read(self, output: Any, more: More | None = None) -> list[Delta]:
+        """The deltas of an output; none when it is more of the text read last, and `more` took it.
+
+        Raises: EngineError when the engine failed.
+        """
         self._cached_tokens = output.num_cached_tokens or self._cached_tokens
         choice = output.outputs[0]
         if choice.finish_reason == "error":
             raise EngineError("The engine failed while generating.")
         self._said.extend(choice.token_ids)
         delta, logprobs = self._delta(choice), self._logprobs(choice)
-        if choice.finish_reason is None and logprobs is None and delta.reasoning is None and not delta.tool_calls:
-            return self._chunks.take_text(delta.content or "")  # nearly every token
-        return self._chunks.take(Chunk([Choice(delta, choice.finish_reason, logprobs)]))
+        is_plain = choice.finish_reason is None and logprobs is None and not delta.tool_calls
+        if is_plain and more is not None and self._is_taken(delta, more):
+            return []  # nearly every token
+        if is_plain and not delta.reasoning:
+            deltas = self._chunks.take_text(delta.content or "")
+        else:
+            deltas = self._chunks.take(Chunk([Choice(delta, choice.finish_reason, logprobs)]))
+        self._last = type(deltas[-1]) if deltas and not delta.tool_calls else None
+        return deltas
 
     def end(self) -> list[Delta]:
         """Usage and the finish. Raises: EngineError when the outputs ended without one."""
@@ -67,6 +78,13 @@ class OutputReader:
         if self._chunks.failure is not None:
             raise self._chunks.failure
         return deltas
+
+    def _is_taken(self, delta: ChunkDelta, more: More) -> bool:
+        """Whether it was more of what was read last, and is said."""
+        text, reasoning = delta.content, delta.reasoning
+        if text:
+            return not reasoning and self._last is TextDelta and more(text)
+        return bool(reasoning) and self._last is ReasoningDelta and more(reasoning or "")
 
     def _reasoning_tokens(self) -> int:
         counter = self._parser

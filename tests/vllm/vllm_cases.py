@@ -1,19 +1,22 @@
 """What of vLLM's own has to work over HTTP and in process alike, in the manner of the contract's cases."""
 
+from collections.abc import Sequence
 from secrets import token_hex
 
 from msgspec import Raw, json
 from msgspec.structs import replace
 
 from antiphon.core.chat import Function, Grammar, ToolChoice
-from antiphon.core.deltas import Finish
+from antiphon.core.deltas import Delta, Finish, ReasoningDelta, TextDelta
 from antiphon.core.toolbox import CUSTOM_PARAMETERS
+from antiphon.errors import EngineError
 from antiphon.ports import Engine
 from tests.contracts.engine_asking import (
     Abilities,
     Case,
     answer,
     ask,
+    assert_free,
     calls_of,
     enlist,
     reasoning_of,
@@ -121,3 +124,53 @@ async def a_custom_tool_that_the_model_chooses_obeys_its_regular_expression(engi
 @enlist(IN_PROCESS_CASES)
 async def images_are_known_to_be_refused(engine: Engine, able: Abilities) -> None:
     assert [model.images for model in engine.models()] == [False] * len(engine.models())
+
+
+@enlist(IN_PROCESS_CASES)
+async def what_comes_while_somebody_waits_is_handed_on_in_order(engine: Engine, able: Abilities) -> None:
+    script = '[[delay:5]][[think:Let me see.]][[say:It is a fine day.]][[call:move {"input": "N12"}]]'
+    chat = ask(able, script, tools=[MOVE], max_tokens=None)
+    expected = await answer(engine, chat)
+    generation = await engine.prepare(replace(chat, id="gen_2"))
+    deltas, handed, more = list[Delta](), list[Delta](), list[str]()
+
+    def take(batch: Sequence[Delta]) -> None:
+        handed.extend(batch)
+        deltas.extend(batch)
+
+    def take_more(text: str) -> bool:
+        assert isinstance(deltas[-1], TextDelta | ReasoningDelta)
+        more.append(text)
+        deltas.append(type(deltas[-1])(text))
+        return True
+
+    generation.hand_to(take, take_more)  # type: ignore[attr-defined]
+    async for batch in generation.deltas():
+        deltas += batch
+    assert usage_of(deltas).output_tokens == usage_of(expected).output_tokens
+    assert (reasoning_of(deltas), text_of(deltas).strip()) == ("Let me see.", "It is a fine day.")
+    ((name, arguments),) = calls_of(deltas)
+    assert (name, json.decode(arguments)) == ("move", {"input": "N12"})
+    assert len(more) > 20 and handed and len(deltas) - len(more) - len(handed) < 15, (len(more), handed, deltas)
+
+
+@enlist(IN_PROCESS_CASES)
+async def what_a_hearer_raises_ends_that_generation_only(engine: Engine, able: Abilities) -> None:
+    def refuse(_: Sequence[Delta]) -> None:
+        raise EngineError("too much")
+
+    chat = ask(able, "[[delay:5]][[say:It is a fine day.]]", max_tokens=None)
+    generation, other = await engine.prepare(chat), await engine.prepare(replace(chat, id="gen_2"))
+    generation.hand_to(refuse, lambda _: False)  # type: ignore[attr-defined]
+    reading = other.deltas()
+    said = [*await anext(reading)]
+    try:
+        async for _ in generation.deltas():
+            pass
+        raise AssertionError("nothing was raised")
+    except EngineError as error:
+        assert str(error) == "too much"
+    async for batch in reading:
+        said += batch
+    assert text_of(said) == "It is a fine day."
+    await assert_free(engine, able)
