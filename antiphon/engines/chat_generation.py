@@ -47,6 +47,7 @@ class ChatGeneration:
         self._silence = Silence(self._break)
         self._first_token_at = self._loop.time() + patience.first_token_timeout_s
         self._started = False
+        self._is_late = False  # it was not answered in time
         self._finishing = False
         self._closed = False
         self._take: Take | None = None
@@ -88,11 +89,13 @@ class ChatGeneration:
         while True:
             try:
                 upstream = await self._attempts.next(failure)
-                async with asyncio.timeout_at(self._first_token_at):
-                    self._connection = await upstream.post(self._chat, self._sent)
+                self._silence.allow(self._first_token_at)
+                self._connection = await upstream.post(self._chat, self._sent)
                 self._parser = self._new_parser(upstream.quirks)
                 return self._connection
-            except TimeoutError:
+            except asyncio.CancelledError:
+                if not self._is_late or self._closed:
+                    raise
                 slow = self._too_slow()
                 self._attempts.failed(slow)
                 raise slow from None
@@ -283,8 +286,10 @@ class ChatGeneration:
     def _break(self) -> None:
         connection = self._connection
         if connection is None:
-            return
-        if connection.awaited:
+            self._is_late = True
+            if self._opening is not None:
+                self._opening.cancel()
+        elif connection.awaited:
             connection.fail(self._too_slow())
         else:  # it is our side that is slow: nobody listens
             self._silence.allow(self._loop.time() + self._patience.idle_timeout_s)
