@@ -47,7 +47,7 @@ class RequestAccount(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __str__(self) -> str:
         """For people, in one line."""
-        return " ".join(f"{name}={value}" for name, value in msgspec.to_builtins(self).items())
+        return " ".join([f"{name}={value}" for name, value in msgspec.to_builtins(self).items()])
 
     @property
     def is_probe(self) -> bool:

@@ -154,6 +154,8 @@ class Pool:
         free = [server for server in usable if most is None or server.load < most]
         if not free:
             return None
+        if len(free) == 1:
+            return free[0]
         self._turn += 1
         key = chat.cache_key or chat.session
         is_new = chat.cache_key is None and chat.session == chat.id

@@ -100,6 +100,8 @@ class EngineRouter:
 
     def models(self) -> Sequence[Model]:
         """The routed models in the order of the routes, then all of the engines that no route names."""
+        if not self._routes and len(self._open) == 1:
+            return self._open[0].models()
         found = {route.name: self._described(route) for route in self._routes.values()}
         for engine in self._open:
             for model in engine.models():

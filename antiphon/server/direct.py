@@ -8,8 +8,6 @@ anything else (a middleware that changes bodies, another server, a later one tha
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from types import FunctionType
 
@@ -42,28 +40,29 @@ class DirectWrite:
         return True
 
 
-@contextmanager
-def in_one_write(send: Send) -> Iterator[None]:
-    """Have all that is sent meanwhile leave together, at the end: headers with what is known of the body."""
-    cycle = _cycle_of(send)
-    if cycle is None:
-        yield
-        return
-    transport = cycle.transport
-    gathered = _Gathered(transport)
-    cycle.transport = gathered  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        cycle.transport = transport
-        gathered.flush()
+class InOneWrite:
+    """Has all that is sent meanwhile leave together, at the end: headers with what is known of the body."""
+
+    def __init__(self, send: Send) -> None:
+        self._cycle = _cycle_of(send)
+        self._gathered: _Gathered | None = None
+
+    def __enter__(self) -> None:
+        if self._cycle is not None:
+            self._gathered = _Gathered(self._cycle.transport)
+            self._cycle.transport = self._gathered  # type: ignore[assignment]
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if self._cycle is not None and self._gathered is not None:
+            self._cycle.transport = self._gathered.transport
+            self._gathered.flush()
 
 
 class _Gathered:
     """The part of a transport that a response writes to."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
+        self.transport = transport
         self.is_closing = transport.is_closing
         self._pieces: list[bytes] = []
         self._is_closed = False
@@ -77,9 +76,9 @@ class _Gathered:
     def flush(self) -> None:
         """Write what has gathered, and close if that was wanted."""
         if self._pieces:
-            self._transport.write(b"".join(self._pieces))
+            self.transport.write(b"".join(self._pieces))
         if self._is_closed:
-            self._transport.close()
+            self.transport.close()
 
 
 def _cycle_of(send: Send) -> RequestResponseCycle | None:

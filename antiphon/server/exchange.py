@@ -1,7 +1,6 @@
 """One HTTP request and its answer, as handlers see them."""
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -10,7 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 from antiphon.errors import AntiphonError, InvalidRequest, PayloadTooLarge
 from antiphon.server.arrival import Arrival
 from antiphon.server.cors import Header
-from antiphon.server.direct import DirectWrite, direct_write, in_one_write
+from antiphon.server.direct import DirectWrite, InOneWrite, direct_write
 from antiphon.server.error_answers import envelope, retry_headers
 from antiphon.server.media_types import check_body_form
 from antiphon.server.request_record import RequestRecord
@@ -154,9 +153,9 @@ class Exchange:
         """What writes pieces of the body that has begun without a task, if the server lets us."""
         return direct_write(self._send)
 
-    def in_one_write(self) -> AbstractContextManager[None]:
+    def in_one_write(self) -> InOneWrite:
         """Have what is sent meanwhile leave together, if the server lets us."""
-        return in_one_write(self._send)
+        return InOneWrite(self._send)
 
     async def write(self, body: bytes, *, more: bool) -> None:
         message: Message = {"type": "http.response.body", "body": body, "more_body": more}

@@ -15,7 +15,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
-from antiphon.server.direct import direct_write, in_one_write
+from antiphon.server.direct import InOneWrite, direct_write
 from tests.live import wait_until
 
 CLIENT_S = 10.0
@@ -25,7 +25,7 @@ GZIP = Middleware(GZipMiddleware, minimum_size=0)
 
 async def answering(scope: Scope, receive: Receive, send: Send) -> None:
     """Says whether it could write directly, by what it wrote."""
-    with in_one_write(send):
+    with InOneWrite(send):
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
         await send({"type": "http.response.body", "body": b"first ", "more_body": True})
     direct = direct_write(send)
