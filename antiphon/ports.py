@@ -4,7 +4,7 @@ Adapters live in `engines/` and `stores/`, see this module and what lies below i
 Every port has a contract test-suite in `tests/contracts/` that each of its adapters passes.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -264,7 +264,7 @@ class Segment(Struct, frozen=True):
     """Consecutive event payloads of a run, the first of which has sequence number `first`."""
 
     first: int
-    payloads: Sequence[bytes]
+    payloads: Collection[bytes]
 
 
 class Ending(Struct, frozen=True, kw_only=True):

@@ -74,7 +74,7 @@ class Encoder:
         if form is _NO_FORM:
             return None
         try:
-            payload = b"%b%b%b%d}" % (form.head, encode(text), form.tail, self.next_number)
+            payload = form.payload(encode(text), self.next_number)
         except UnicodeEncodeError:
             return None
         self.next_number += 1

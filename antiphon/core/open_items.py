@@ -36,6 +36,15 @@ class Form:
         self.head = head
         self.tail = tail
 
+    @property
+    def size(self) -> int:
+        """About the length of a payload without its text."""
+        return len(self.head) + len(self.tail)
+
+    def payload(self, text: bytes, number: int) -> bytes:
+        """The event with this text, in JSON, and this number."""
+        return b"%b%b%b%d}" % (self.head, text, self.tail, number)
+
 
 class Growing:
     """What grows by text. `form` is the encoder's, of the deltas of what is open now, once it was asked for."""

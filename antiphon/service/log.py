@@ -10,6 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from antiphon.core.open_items import Form
+from antiphon.core.payloads import Payloads
+
 TAIL_BYTES = 64 * 1024
 """How much of a log stays in memory for readers that are not far behind."""
 
@@ -41,23 +44,30 @@ class RunLog:
     """Append-only; `close` ends it for every reader. A run that is taken up again goes on at number `first`."""
 
     def __init__(self, read_back: ReadBack | None = None, *, first: int = 0) -> None:
-        self.first = first
-        self.payloads: list[bytes] = []
+        self.payloads = Payloads(first)
         self.closed = False
         self._read_back = read_back
         self._readers: dict[LogReader, None] = {}  # in the order they came
 
     @property
+    def first(self) -> int:
+        """The number of the first payload held."""
+        return self.payloads.first
+
+    @property
     def next_number(self) -> int:
         """The number of the next payload."""
-        return self.first + len(self.payloads)
+        return self.payloads.first + len(self.payloads)
 
-    def append(self, payloads: list[bytes]) -> None:
-        """Add payloads and wake whoever waits for them."""
+    def append(self, payloads: list[bytes], form: Form | None = None, texts: Sequence[str] = ()) -> None:
+        """Add payloads and wake whoever waits for them. With a form they are these texts in it."""
         if not payloads:
             return
-        self.payloads += payloads
-        next_number = self.first + len(self.payloads)
+        if form is None:
+            self.payloads.add(payloads)
+        else:
+            self.payloads.add_more(form, texts)
+        next_number = self.payloads.first + len(self.payloads)
         for reader in self._readers:
             reader.offer(payloads, next_number)
 
@@ -69,17 +79,12 @@ class RunLog:
 
     def end(self, payloads: Sequence[bytes]) -> None:
         """Add the last payloads and close: a reader gets both at once, and can say both at once."""
-        self.payloads += payloads
+        self.payloads.add(payloads)
         self.close()
 
     def trim(self, stored: int) -> None:
         """Forget payloads with numbers below `stored`, but for a tail. They must be in the store."""
-        kept, size = len(self.payloads), 0
-        while kept > 0 and (size < TAIL_BYTES or self.first + kept > stored):
-            kept -= 1
-            size += len(self.payloads[kept])
-        del self.payloads[:kept]
-        self.first += kept
+        self.payloads.drop(min(stored, self.payloads.tail(TAIL_BYTES)))
 
     def reader(self, after: int = -1, *, heartbeat_s: float | None = None) -> "LogReader":
         """A reader that begins behind the event with number `after`. The caller must `leave` it."""
@@ -137,7 +142,7 @@ class LogReader:
                     break
                 return self._take(payloads)
             if self._position < log.next_number:
-                return self._take(log.payloads[self._position - log.first :])
+                return self._take(log.payloads.since(self._position))
             if log.closed:
                 break
             if self._silence.is_due():

@@ -8,6 +8,8 @@ Without a row nothing is stored.
 import asyncio
 from collections.abc import Callable, Sequence
 
+from antiphon.core.open_items import Form
+from antiphon.core.payloads import Payloads
 from antiphon.errors import StoreUnavailable
 from antiphon.ports import Segment
 from antiphon.service.log import RunLog
@@ -33,25 +35,34 @@ class LogWriter:
         self._row = row
         self._commit_first = commit_first and row is not None
         self._written = log.next_number
-        self._unwritten: list[bytes] = []
+        self._held_back: list[bytes] = []  # what is to be stored before it is in the log
         self._unwritten_bytes = 0
         self._stalled = False
         self._ending = False
         self._flushing = False
         self._task: asyncio.Task[None] | None = None
 
-    def append(self, payloads: list[bytes], size: int, *, last: bool = False) -> None:
-        """Add events, of `size` bytes in all, to the log, now or once they are stored.
+    def append(
+        self,
+        payloads: list[bytes],
+        size: int,
+        form: Form | None = None,
+        texts: Sequence[str] = (),
+        *,
+        last: bool = False,
+    ) -> None:
+        """Add events, of `size` bytes in all, to the log, now or once they are stored. `form`, `texts`: as the log's.
 
         What is said from the `last` ones on is stored together with the end of the run: by itself it would let another
         process go on from a run whose outcome is known.
         """
         self._ending |= last
-        if not self._commit_first:
-            self._log.append(payloads)
+        if self._commit_first:
+            self._held_back += payloads
+        else:
+            self._log.append(payloads, form, texts)
         if self._row is None or not payloads:
             return
-        self._unwritten += payloads
         self._unwritten_bytes += size
         if self._commit_first or self._flushing or self._unwritten_bytes >= FLUSH_BYTES:
             self._begin_to_write(self._row)
@@ -73,34 +84,42 @@ class LogWriter:
 
     def last_segment(self, payloads: Sequence[bytes]) -> Segment | None:
         """What the store lacks once `payloads` end the log."""
-        rest = (*self._unwritten, *payloads)
+        rest = self._unwritten()
+        rest.add(payloads)
         return Segment(self._written, rest) if rest else None
 
     def release(self, payloads: Sequence[bytes]) -> None:
         """End the log with `payloads`; readers get all that was held back."""
-        held = self._unwritten if self._commit_first else ()
-        self._log.end([*held, *payloads])
+        self._log.end([*self._held_back, *payloads])
 
     def _is_due(self) -> bool:
         if self._ending:
             return False
         return self._commit_first or self._flushing or self._unwritten_bytes >= FLUSH_BYTES
 
+    def _unwritten(self) -> Payloads:
+        """What the store lacks of what was said so far."""
+        if not self._commit_first:
+            return self._log.payloads.part(self._written)
+        unwritten = Payloads(self._written)
+        unwritten.add(self._held_back)
+        return unwritten
+
     async def _write(self, row: RunRow) -> None:
-        while self._unwritten and self._is_due():
-            batch = self._unwritten.copy()
+        while self._unwritten_bytes and self._is_due():
+            batch, size = self._unwritten(), self._unwritten_bytes
             if not await self._is_stored(row, batch):
                 self._stalled = True
                 return
-            del self._unwritten[: len(batch)]  # not before: what was not written must still reach the readers
-            self._unwritten_bytes -= sum(map(len, batch))
+            self._unwritten_bytes -= size
             self._written += len(batch)
             if self._commit_first:
-                self._log.append(batch)
+                del self._held_back[: len(batch)]  # not before: what was not written must still reach the readers
+                self._log.append(list(batch))
             self._log.trim(self._written)
         self._flushing = False
 
-    async def _is_stored(self, row: RunRow, batch: Sequence[bytes]) -> bool:
+    async def _is_stored(self, row: RunRow, batch: Payloads) -> bool:
         """Whether the store has taken a segment. If not, the run's end tries once more, with all that is missing."""
         try:
             stored = await row.append(Segment(self._written, batch))

@@ -19,6 +19,7 @@ from antiphon.core.encode import Encoder
 from antiphon.core.failure import failure_of
 from antiphon.core.fold import Fold, IllegalStream
 from antiphon.core.grammar import Call, Output
+from antiphon.core.open_items import Form, Growing
 from antiphon.core.output_forms import output_of
 from antiphon.core.stream import ResponseStream
 from antiphon.errors import AntiphonError, EngineError, ServerError, StoreUnavailable
@@ -301,15 +302,18 @@ class Run:
         """Say what the engine sent. Raises: EngineError when it is too much, or out of order."""
         stream = self._stream
         payloads: list[bytes] = []
+        texts: list[str] = []
         for delta in self._checked(batch):
-            more = self._more(delta.text) if stream.is_more(delta) else None  # type: ignore[union-attr]
+            more = self._more(stream.growing, delta.text) if stream.is_more(delta) else None  # type: ignore[union-attr]
             if more is not None:
                 payloads.append(more)
+                texts.append(delta.text)  # type: ignore[union-attr]
                 continue
             payloads += self._encoded(stream.feed([delta]))
             if stream.breach is not None:
                 break
-        self._append(payloads)
+        growing = stream.growing if len(texts) == len(payloads) else None
+        self._append(payloads, growing.form if growing is not None else None, texts)
         if stream.breach is not None or not self._has_spoken:
             self._look_at(payloads)
 
@@ -317,15 +321,15 @@ class Run:
         """Say more of the text that was said last. False: it is none of the many tokens that are nothing but that."""
         if self.bytes > self._most_bytes or len(text) > self._most_event_bytes or not self._has_spoken:
             return False
-        payload = self._more(text)
-        if payload is None:
+        growing = self._stream.growing
+        payload = self._more(growing, text)
+        if growing is None or payload is None:
             return False
-        self._append([payload])
+        self._append([payload], growing.form, [text])
         return True
 
-    def _more(self, text: str) -> bytes | None:
+    def _more(self, growing: Growing | None, text: str) -> bytes | None:
         """The event for more text of what is growing, if it can be made from the one before."""
-        growing = self._stream.growing
         if growing is None or self._checker is not None:
             return None
         payload = self._encoder.encode_more(growing, text)
@@ -413,10 +417,11 @@ class Run:
             self._check(events)
         return self._encoder.encode(events)
 
-    def _append(self, payloads: list[bytes]) -> None:
+    def _append(self, payloads: list[bytes], form: Form | None = None, texts: Sequence[str] = ()) -> None:
+        """Say payloads. With a form they are these texts in it, and the log need not hold more of them."""
         size = sum(map(len, payloads))
         self.bytes += size
-        self._writer.append(payloads, size, last=self._stream.finished)
+        self._writer.append(payloads, size, form, texts, last=self._stream.finished)
 
     def _check(self, events: Sequence[Event]) -> None:
         """Tell of the first event that breaks the grammar: what comes behind it would be measured by a broken rule."""

@@ -31,7 +31,7 @@ class SegmentRow:
     def pack(self) -> None:
         """Compress it. Takes time, so it is done before the transaction."""
         packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW_BITS, _MEMORY_LEVEL)
-        self._packed = packer.compress(msgspec.msgpack.encode(self._segment.payloads)) + packer.flush()
+        self._packed = packer.compress(msgspec.msgpack.encode(tuple(self._segment.payloads))) + packer.flush()
 
     def write(self, connection: sqlite3.Connection, lease: Lease) -> bool:
         """Insert it. False: the lease was lost."""

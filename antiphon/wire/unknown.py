@@ -1,6 +1,6 @@
 """What this server does not know: carried along untouched, so that nothing a client sent is lost or refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -50,5 +50,8 @@ def _body_of(value: Any) -> Raw:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-encode: Callable[[object], bytes] = msgspec.json.Encoder(enc_hook=_body_of).encode
+_encoder = msgspec.json.Encoder(enc_hook=_body_of)
+encode: Callable[[object], bytes] = _encoder.encode
 """Any value of the wire as JSON, unknown ones as they came."""
+encode_lines: Callable[[Iterable[object]], bytes] = _encoder.encode_lines
+"""Values as lines of JSON, each as `encode` has it."""
