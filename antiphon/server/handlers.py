@@ -48,10 +48,14 @@ class Handlers:
         self._document = document
 
     async def create_response(self, exchange: Exchange) -> None:
-        body = await exchange.body()
-        await self._create(exchange, decode_create(body, strict=self._strict), body)
+        await self._answer(exchange, await self._asked(exchange))
 
-    async def _create(self, exchange: Exchange, request: CreateResponse, body: bytes | None = None) -> None:
+    async def _asked(self, exchange: Exchange) -> Run:
+        """The run that a body asks for. The body is held no longer than this: the answer may take long."""
+        body = await exchange.body()
+        return await self._begin(exchange, decode_create(body, strict=self._strict), body)
+
+    async def _begin(self, exchange: Exchange, request: CreateResponse, body: bytes | None = None) -> Run:
         if request.extras.request_id is not None:
             exchange.request_id = agreed_request_id(request.extras.request_id, exchange.header(REQUEST_ID_HEADER))
         self._check_dialect(exchange)
@@ -62,9 +66,12 @@ class Handlers:
         exchange.record.run = run
         if run.meter is not None:
             exchange.add_headers(rate_headers(run.meter.levels, azure=exchange.is_azure))
-        if request.stream:
+        return run
+
+    async def _answer(self, exchange: Exchange, run: Run) -> None:
+        if run.work.request.stream:
             await self._stream(exchange, Following.live(run, -1, self._service.options.heartbeat_s))
-        elif request.background:
+        elif run.work.request.background:
             await exchange.answer(200, encode_response(run.work.base))  # queued, however far it has come meanwhile
         else:
             await _answer_at_end(exchange, run)
@@ -90,7 +97,7 @@ class Handlers:
         after = await self._service.last_number(response_id, exchange.tenant) if delivered.stream else 0
         taken = await self._service.deliver(response_id, exchange.caller, delivered)
         if isinstance(taken, CreateResponse):
-            await self._create(exchange, taken)
+            await self._answer(exchange, await self._begin(exchange, taken))
         elif delivered.stream:
             await self._stream(exchange, await self._service.follow(response_id, exchange.tenant, after))
         else:

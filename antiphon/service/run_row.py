@@ -131,6 +131,7 @@ class RunRow:
         error = begun.exception()
         if error is None:
             self.lease = begun.result()
+            self._beginning = self._begun = None  # a run goes on for long, and its input may be large
             self._rows.is_well = True
             return
         self._begun = None  # whoever needs the row tries again
