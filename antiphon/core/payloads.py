@@ -4,9 +4,36 @@ Its payload is several times as long, and is made again from the form of such ev
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import count, groupby
+
+from msgspec import Struct
 
 from antiphon.core.open_items import Form
 from antiphon.wire.unknown import encode_lines
+
+
+class Spoken(Struct, frozen=True, array_like=True):
+    """Consecutive payloads that are texts in one form, whose head and tail these are."""
+
+    head: bytes
+    tail: bytes
+    texts: Sequence[str]
+
+    def payloads(self, number: int) -> list[bytes]:
+        """The payloads, the first of which has this number. A line of JSON has no line break in it."""
+        form, lines = Form(self.head, self.tail), encode_lines(self.texts).split(b"\n")
+        return [form.payload(line, at) for at, line in zip(count(number), lines[: len(self.texts)], strict=False)]
+
+
+class Texts:
+    """Some of many payloads: those from the one at place `at` on that are these texts in one form."""
+
+    __slots__ = ("at", "form", "texts")
+
+    def __init__(self, form: Form, texts: list[str], at: int = 0) -> None:
+        self.form = form
+        self.texts = texts
+        self.at = at
 
 
 class Payloads:
@@ -26,23 +53,40 @@ class Payloads:
     def __contains__(self, payload: object) -> bool:
         return payload in self.since(self.first)
 
-    def add(self, payloads: Sequence[bytes]) -> None:
-        """Hold payloads as they are."""
-        self._held += payloads
-
-    def add_more(self, form: Form, texts: Sequence[str]) -> None:
-        """Hold payloads that are these texts in this form."""
-        if not self._forms or self._forms[-1][1] is not form:
-            self._forms.append((self.first + len(self._held), form))
-        self._held += texts
+    def add(self, payloads: Sequence[bytes], among: Texts | None = None) -> None:
+        """Hold payloads as they are, but for the texts among them."""
+        if among is None:
+            self._held += payloads
+            return
+        begin, end = among.at, among.at + len(among.texts)
+        if begin:
+            self._held += payloads[:begin]
+        if not self._forms or self._forms[-1][1] is not among.form:
+            self._forms.append((self.first + len(self._held), among.form))
+        self._held += among.texts
+        if end < len(payloads):
+            self._held += payloads[end:]
 
     def since(self, number: int) -> list[bytes]:
         """The payloads from `number` on, which is not below `first`."""
         made: list[bytes] = []
-        for start, end, form in self._spans(number):
-            held = self._held[start - self.first : end - self.first]
-            made += held if form is None else _made(held, form, start)  # type: ignore[arg-type]  # no form, no text
+        for piece in self.pieces(number):
+            if isinstance(piece, Spoken):
+                made += piece.payloads(number + len(made))
+            else:
+                made.append(piece)
         return made
+
+    def pieces(self, number: int | None = None) -> list[bytes | Spoken]:
+        """The payloads from `number` on (None: all), texts of one form that come together in one piece."""
+        pieces: list[bytes | Spoken] = []
+        for start, end, form in self._spans(self.first if number is None else number):
+            for kind, held in groupby(self._held[start - self.first : end - self.first], type):
+                if kind is str and form is not None:
+                    pieces.append(Spoken(form.head, form.tail, list(held)))  # type: ignore[arg-type]
+                else:
+                    pieces += held  # type: ignore[arg-type]  # no form, no text
+        return pieces
 
     def part(self, number: int) -> "Payloads":
         """What is held from `number` on, which is not below `first`; what is added here later is not in it."""
@@ -85,9 +129,3 @@ class Payloads:
             spans.append((number, end, None))
         spans.reverse()
         return spans
-
-
-def _made(held: Sequence[bytes | str], form: Form, number: int) -> list[bytes]:
-    """The payloads of what is held from `number` on. A line of JSON has no line break in it."""
-    lines = iter(encode_lines([each for each in held if isinstance(each, str)]).split(b"\n"))
-    return [each if isinstance(each, bytes) else form.payload(next(lines), at) for at, each in enumerate(held, number)]

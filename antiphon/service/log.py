@@ -10,8 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from antiphon.core.open_items import Form
-from antiphon.core.payloads import Payloads
+from antiphon.core.payloads import Payloads, Texts
 
 TAIL_BYTES = 64 * 1024
 """How much of a log stays in memory for readers that are not far behind."""
@@ -59,14 +58,11 @@ class RunLog:
         """The number of the next payload."""
         return self.payloads.first + len(self.payloads)
 
-    def append(self, payloads: list[bytes], form: Form | None = None, texts: Sequence[str] = ()) -> None:
-        """Add payloads and wake whoever waits for them. With a form they are these texts in it."""
+    def append(self, payloads: list[bytes], among: Texts | None = None) -> None:
+        """Add payloads and wake whoever waits for them. Of the texts among them no more is held than the texts."""
         if not payloads:
             return
-        if form is None:
-            self.payloads.add(payloads)
-        else:
-            self.payloads.add_more(form, texts)
+        self.payloads.add(payloads, among)
         next_number = self.payloads.first + len(self.payloads)
         for reader in self._readers:
             reader.offer(payloads, next_number)

@@ -8,8 +8,7 @@ Without a row nothing is stored.
 import asyncio
 from collections.abc import Callable, Sequence
 
-from antiphon.core.open_items import Form
-from antiphon.core.payloads import Payloads
+from antiphon.core.payloads import Payloads, Texts
 from antiphon.errors import StoreUnavailable
 from antiphon.ports import Segment
 from antiphon.service.log import RunLog
@@ -42,16 +41,8 @@ class LogWriter:
         self._flushing = False
         self._task: asyncio.Task[None] | None = None
 
-    def append(
-        self,
-        payloads: list[bytes],
-        size: int,
-        form: Form | None = None,
-        texts: Sequence[str] = (),
-        *,
-        last: bool = False,
-    ) -> None:
-        """Add events, of `size` bytes in all, to the log, now or once they are stored. `form`, `texts`: as the log's.
+    def append(self, payloads: list[bytes], size: int, among: Texts | None = None, *, last: bool = False) -> None:
+        """Add events, of `size` bytes in all, to the log, now or once they are stored.
 
         What is said from the `last` ones on is stored together with the end of the run: by itself it would let another
         process go on from a run whose outcome is known.
@@ -60,7 +51,7 @@ class LogWriter:
         if self._commit_first:
             self._held_back += payloads
         else:
-            self._log.append(payloads, form, texts)
+            self._log.append(payloads, among)
         if self._row is None or not payloads:
             return
         self._unwritten_bytes += size

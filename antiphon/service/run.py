@@ -21,6 +21,7 @@ from antiphon.core.fold import Fold, IllegalStream
 from antiphon.core.grammar import Call, Output
 from antiphon.core.open_items import Form, Growing
 from antiphon.core.output_forms import output_of
+from antiphon.core.payloads import Texts
 from antiphon.core.stream import ResponseStream
 from antiphon.errors import AntiphonError, EngineError, ServerError, StoreUnavailable
 from antiphon.ports import ConversationHold, Ending, Generation, HandTo
@@ -302,18 +303,18 @@ class Run:
         """Say what the engine sent. Raises: EngineError when it is too much, or out of order."""
         stream = self._stream
         payloads: list[bytes] = []
-        texts: list[str] = []
+        among: Texts | None = None
         for delta in self._checked(batch):
-            more = self._more(stream.growing, delta.text) if stream.is_more(delta) else None  # type: ignore[union-attr]
-            if more is not None:
+            growing = stream.growing if stream.is_more(delta) else None
+            more = self._more(growing, delta.text) if growing is not None else None  # type: ignore[union-attr]
+            if more is None:
+                payloads += self._encoded(stream.feed([delta]))
+            else:
+                among = _with(among, growing.form, delta.text, len(payloads))  # type: ignore[union-attr]
                 payloads.append(more)
-                texts.append(delta.text)  # type: ignore[union-attr]
-                continue
-            payloads += self._encoded(stream.feed([delta]))
             if stream.breach is not None:
                 break
-        growing = stream.growing if len(texts) == len(payloads) else None
-        self._append(payloads, growing.form if growing is not None else None, texts)
+        self._append(payloads, among)
         if stream.breach is not None or not self._has_spoken:
             self._look_at(payloads)
 
@@ -322,15 +323,15 @@ class Run:
         if self.bytes > self._most_bytes or len(text) > self._most_event_bytes or not self._has_spoken:
             return False
         growing = self._stream.growing
-        payload = self._more(growing, text)
-        if growing is None or payload is None:
+        payload = self._more(growing, text) if growing is not None else None
+        if growing is None or growing.form is None or payload is None:
             return False
-        self._append([payload], growing.form, [text])
+        self._append([payload], Texts(growing.form, [text]))
         return True
 
-    def _more(self, growing: Growing | None, text: str) -> bytes | None:
+    def _more(self, growing: Growing, text: str) -> bytes | None:
         """The event for more text of what is growing, if it can be made from the one before."""
-        if growing is None or self._checker is not None:
+        if self._checker is not None:
             return None
         payload = self._encoder.encode_more(growing, text)
         if payload is not None:
@@ -417,11 +418,10 @@ class Run:
             self._check(events)
         return self._encoder.encode(events)
 
-    def _append(self, payloads: list[bytes], form: Form | None = None, texts: Sequence[str] = ()) -> None:
-        """Say payloads. With a form they are these texts in it, and the log need not hold more of them."""
+    def _append(self, payloads: list[bytes], among: Texts | None = None) -> None:
         size = sum(map(len, payloads))
         self.bytes += size
-        self._writer.append(payloads, size, form, texts, last=self._stream.finished)
+        self._writer.append(payloads, size, among, last=self._stream.finished)
 
     def _check(self, events: Sequence[Event]) -> None:
         """Tell of the first event that breaks the grammar: what comes behind it would be measured by a broken rule."""
@@ -523,3 +523,12 @@ class Run:
         except Exception:  # the top of a run: whatever broke, readers must see an end, and it is not a success
             logger.exception("the end of run %s could not be stored", response.id)
             return False
+
+
+def _with(among: Texts | None, form: Form | None, text: str, at: int) -> Texts | None:
+    """The texts among payloads, with one more at a place, if it follows them in the same form."""
+    if among is None:
+        return Texts(form, [text], at) if form is not None else None
+    if among.form is form and among.at + len(among.texts) == at:
+        among.texts.append(text)
+    return among

@@ -11,8 +11,8 @@ from msgspec import Raw
 
 from antiphon.ports import ItemPage, Segment, Status, StoredResponse, Turn
 from antiphon.stores.log_part import take_segments
+from antiphon.stores.packing import unpack
 from antiphon.stores.paging import unknown_after
-from antiphon.stores.runs import unpack
 from antiphon.stores.sql_files import load_statements
 
 _SQL = load_statements("reading")
@@ -80,7 +80,7 @@ def read_segments(
     if row is None:
         return None
     rows = connection.execute(_SQL["log"], {"key": row[0], "after": after})
-    return take_segments((Segment(first, unpack(payloads)) for first, payloads in rows), max_bytes)
+    return take_segments((Segment(first, unpack(payloads, first)) for first, payloads in rows), max_bytes)
 
 
 def _turn(rows: list[_ChainRow]) -> Turn:

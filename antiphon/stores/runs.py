@@ -1,24 +1,21 @@
 """Writing runs: each function is a job for the writer, called inside its transaction."""
 
 import sqlite3
-import zlib
 from collections.abc import Sequence
 from itertools import repeat
 from secrets import randbits
 
-import msgspec
 from msgspec.structs import replace
 
 from antiphon.errors import Conflict, PreviousResponseNotFound
 from antiphon.ports import Beginning, Ending, Lease, Segment, Status, StoredItem
 from antiphon.stores import conversations
+from antiphon.stores.packing import pack
 from antiphon.stores.sql_files import load_statements
 
 _SQL = load_statements("runs")
 _ITEM_BITS = 24  # of an item's key: its place in its turn
 _NO_LEASE = 0  # the fence of a run that was over when it was written
-# Event payloads repeat within a few hundred bytes: a small window packs as well as a large one and is ready sooner.
-_LEVEL, _WINDOW_BITS, _MEMORY_LEVEL = 1, 13, 6
 
 
 class SegmentRow:
@@ -30,8 +27,7 @@ class SegmentRow:
 
     def pack(self) -> None:
         """Compress it. Takes time, so it is done before the transaction."""
-        packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW_BITS, _MEMORY_LEVEL)
-        self._packed = packer.compress(msgspec.msgpack.encode(tuple(self._segment.payloads))) + packer.flush()
+        self._packed = pack(self._segment.payloads)
 
     def write(self, connection: sqlite3.Connection, lease: Lease) -> bool:
         """Insert it. False: the lease was lost."""
@@ -55,11 +51,6 @@ class SegmentRow:
 def segment_row(segment: Segment | None) -> SegmentRow | None:
     """None where there is nothing to write."""
     return SegmentRow(segment) if segment is not None and segment.payloads else None
-
-
-def unpack(packed: bytes) -> tuple[bytes, ...]:
-    """The payloads of a stored segment."""
-    return msgspec.msgpack.decode(zlib.decompress(packed), type=tuple[bytes, ...])
 
 
 def begin_run(connection: sqlite3.Connection, beginning: Beginning, owner: str) -> Lease:

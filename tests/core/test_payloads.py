@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon.core.open_items import Form
-from antiphon.core.payloads import Payloads
+from antiphon.core.payloads import Payloads, Spoken, Texts
 from antiphon.wire.unknown import encode
 
 FORMS = (Form(b'{"delta":', b',"at":1,"sequence_number":'), Form(b'{"other":', b',"sequence_number":'))
@@ -33,7 +33,7 @@ def followed(steps: Sequence[Step]) -> tuple[Payloads, dict[int, bytes]]:
             model |= enumerate(step, next_number)
         else:
             form, texts = step
-            held.add_more(form, texts)
+            held.add([form.payload(encode(text), 0) for text in texts], Texts(form, texts))
             model |= enumerate(
                 (form.payload(encode(text), at) for at, text in enumerate(texts, next_number)), next_number
             )
@@ -56,7 +56,7 @@ def test_a_part_is_what_was_held_when_it_was_taken(steps: list[Step], more: tupl
     held, model = followed(steps)
     middle = held.first + len(held) // 2
     part = held.part(middle)
-    held.add_more(*more)
+    held.add([b"" for _ in more[1]], Texts(*more))
     held.drop(held.first + len(held))
 
     assert (part.first, len(held)) == (middle, 0)
@@ -76,6 +76,19 @@ def test_a_tail_is_no_shorter_than_was_asked_and_little_longer(steps: list[Step]
 def test_what_goes_on_a_text_is_held_as_its_text_alone() -> None:
     held = Payloads()
     texts = [f"token {number}" for number in range(1000)]
-    held.add_more(FORMS[0], texts)
+    held.add([FORMS[0].payload(encode(text), 0) for text in texts], Texts(FORMS[0], texts))
 
     assert held._held == texts
+
+
+@given(WHOLE, MORE, WHOLE)
+def test_texts_may_stand_among_other_payloads(
+    before: list[bytes], more: tuple[Form, list[str]], behind: list[bytes]
+) -> None:
+    form, texts = more
+    held = Payloads(5)
+    made = [form.payload(encode(text), at) for at, text in enumerate(texts, 5 + len(before))]
+    held.add([*before, *made, *behind], Texts(form, texts, len(before)))
+
+    assert list(held) == [*before, *made, *behind]
+    assert Spoken(form.head, form.tail, texts) in held.pieces()
