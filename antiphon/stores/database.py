@@ -98,6 +98,12 @@ def begin(connection: sqlite3.Connection) -> None:
         time.sleep(_RETRY_S)
 
 
+def data_version(connection: sqlite3.Connection) -> int:
+    """Another number once any other connection has committed."""
+    version: int = connection.execute("PRAGMA data_version").fetchone()[0]
+    return version
+
+
 def _code(error: sqlite3.Error) -> int:
     """The primary result code: the low byte of the extended one."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -35,10 +35,11 @@ class SqlKeys:
         return await self._workers()[1].run(_all)
 
     async def add(self, key: StoredKey) -> bool:
-        return await self._workers()[0].run(partial(_add, key=key))
+        return await self._version.changed_by(self._workers()[0].run(partial(_add, key=key)))
 
     async def revoke(self, key_id: str, revoked_at: float) -> bool:
-        return await self._workers()[0].run(partial(_revoke, key_id=key_id, revoked_at=revoked_at))
+        revoked = self._workers()[0].run(partial(_revoke, key_id=key_id, revoked_at=revoked_at))
+        return await self._version.changed_by(revoked)
 
 
 class MemoryKeys:

@@ -36,6 +36,8 @@ class Owner:
         self._folder = owners_folder(database)
         self._lock = self._lock_of(self.id)
         self._read: list[Path] = []  # journals of the dead whose runs are being written
+        self.is_alone = False
+        """Whether no other process lived, when the abandoned runs were looked for last."""
         self.journal = Journal(self._folder / f"{self.id}.journal")
 
     def register(self, connection: sqlite3.Connection) -> None:
@@ -89,6 +91,7 @@ class Owner:
     def _write_what_is_missing(self, connection: sqlite3.Connection) -> None:
         """Write the runs that are only in the journals of the dead."""
         living = {self.id, *(other for (other,) in connection.execute(_SQL["others"], {"id": self.id}))}
+        self.is_alone = len(living) == 1
         self._read = [path for path in self._folder.glob("*.journal") if path.stem not in living]
         for path in self._read:
             for beginning in missing_runs(path):

@@ -23,7 +23,7 @@ from antiphon.ports import (
 )
 from antiphon.stores import reading, runs, signals
 from antiphon.stores.changes import Changes, Question
-from antiphon.stores.database import open_reader, open_writer, set_up
+from antiphon.stores.database import data_version, open_reader, open_writer, set_up
 from antiphon.stores.keys import SqlKeys
 from antiphon.stores.owners import Owner
 from antiphon.stores.removal import remove_response
@@ -48,12 +48,13 @@ class SqlStore:
         self._quotas = quotas
         self._owner = Owner(path)
         self._started: tuple[Workers, Workers] | None = None
-        changes = Changes(path)
-        self._cancels = Question(changes, self._cancel_requests)
+        self._changes = Changes(path, self._data_version)
+        self._cancels = Question(self._changes, self._cancel_requests)
+        self._nothing_abandoned_at: int | None = None  # of the changes
         self.conversations = SqlConversations(self._open, self._owner.id)
         self.prompts = SqlPrompts(self._open)
         self.rates = SqlRates(self._open, self._owner.id)
-        self.keys = SqlKeys(self._open, changes)
+        self.keys = SqlKeys(self._open, self._changes)
 
     async def start(self) -> None:
         """Make or open the file and be seen by other processes. Raises: SetupError."""
@@ -164,21 +165,33 @@ class SqlStore:
         return await self._readers.run(partial(signals.collect_outputs, lease=lease))
 
     async def request_cancel(self, tenant: str, response_id: str) -> bool:
-        return await self._writer.run(partial(signals.request_cancel, tenant=tenant, response_id=response_id))
+        requested = self._writer.run(partial(signals.request_cancel, tenant=tenant, response_id=response_id))
+        return await self._cancels.changed_by(requested)
 
     async def cancel_requests(self) -> Sequence[Lease]:
         return await self._cancels.answer()
 
     async def _cancel_requests(self) -> Sequence[Lease]:
-        return await self._readers.run(partial(signals.cancel_requests, owner=self._owner.id))
+        wanted = await self._readers.run(partial(signals.cancel_requests, owner=self._owner.id))
+        if wanted:
+            self._cancels.forget()  # an end takes them off the list, and that would not be a change
+        return wanted
 
     async def claim_abandoned(self) -> Sequence[AbandonedRun]:
-        abandoned = await self._writer.run(self._owner.claim_abandoned)
+        number = await self._changes.number()
+        if number is not None and number == self._nothing_abandoned_at:
+            return ()
+        abandoned = await self._cancels.changed_by(self._writer.run(self._owner.claim_abandoned))
         self._owner.forget_journals()
+        # Others die without a word; where there are none, only a change can bring any.
+        self._nothing_abandoned_at = number if self._owner.is_alone else None
         return abandoned
 
     async def sweep(self, now: float) -> Swept:
         return await Sweeper(self._path, self._quotas, self._writer, self._readers).sweep(now)
+
+    async def _data_version(self) -> int:
+        return await self._writer.run(data_version)
 
     @property
     def _writer(self) -> Workers:
