@@ -703,3 +703,7 @@ class ResponseStore(Protocol):
     async def sweep(self, now: float) -> Swept:
         """Delete what has expired or exceeds the quotas, and give the space back. Unfinished runs stay."""
         ...
+
+    async def settle(self, *, at_rest: bool) -> None:
+        """Write to the disk what is not there yet, if it is time; called now and then. `at_rest`: there are no runs."""
+        ...

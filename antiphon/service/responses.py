@@ -447,6 +447,10 @@ class Responses:
         """Evict the runs that have been idle for too long."""
         self.sessions.expire()
 
+    async def settle(self) -> None:
+        """Let the store write to the disk, best while there are no runs that it would disturb."""
+        await self._store.settle(at_rest=not len(self.sessions))
+
     async def obey_cancels(self) -> None:
         """Cancel the runs of this process whose cancellation another one was asked for."""
         wanted = {lease.key for lease in await self._store.cancel_requests()} if len(self.sessions) else set()

@@ -26,6 +26,8 @@ class Chores(Protocol):
 
     async def sweep(self) -> None: ...
 
+    async def settle(self) -> None: ...
+
     def expire_sessions(self) -> None: ...
 
 
@@ -56,6 +58,7 @@ class Upkeep:
                 await self.attempt(self._chores.recover)
             if tick % SWEEP_EVERY == 0:
                 await self.attempt(self._chores.sweep)
+            await self.attempt(self._chores.settle)
 
     async def attempt(self, chore: Callable[[], Awaitable[object]]) -> None:
         """Do a chore; one that fails is logged."""

@@ -21,6 +21,8 @@ _BUSY_TIMEOUT_S = 5.0
 _SETUP_TIMEOUT_S = 60.0
 _RETRY_S = 0.001
 _WAL_BYTES = 64 * 2**20
+_CHECKPOINT_PAGES = 4000
+"""So many pages are written to the database file by whoever commits the last of them; `checkpoints` does so earlier."""
 
 _MESSAGES = {
     sqlite3.SQLITE_FULL: "The store's disk is full.",
@@ -72,6 +74,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     """The connection that writes. It does not wait by itself: `begin` does."""
     connection = _connect(path)
     connection.execute("PRAGMA busy_timeout = 0")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     return connection
 
 

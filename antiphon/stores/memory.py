@@ -248,6 +248,9 @@ class MemoryStore:
         over += self._shed(quotas.max_entries, quotas.max_bytes)
         return Swept(len(expired), over, sum(run.size() for run in self._runs.values()))
 
+    async def settle(self, *, at_rest: bool) -> None:
+        """Nothing is written to any disk."""
+
     def _shed(self, max_entries: int | None, max_bytes: int | None, tenant: str | None = None) -> int:
         """Remove the oldest responses, all or a tenant's, until they keep within the quota; returns how many."""
         removed = 0

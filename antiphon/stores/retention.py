@@ -98,6 +98,8 @@ class Sweeper:
 
     async def _give_back(self) -> None:
         free, before = await self._number("free_pages"), -1
+        if not free:
+            return
         while free and free != before:
             await self._writer.run(lambda connection: connection.execute(_SQL["give_back"]).fetchall())
             free, before = await self._number("free_pages"), free

@@ -23,6 +23,7 @@ from antiphon.ports import (
 )
 from antiphon.stores import reading, runs, signals
 from antiphon.stores.changes import Changes, Question
+from antiphon.stores.checkpoints import Checkpoints
 from antiphon.stores.database import data_version, open_reader, open_writer, set_up
 from antiphon.stores.keys import SqlKeys
 from antiphon.stores.owners import Owner
@@ -51,6 +52,7 @@ class SqlStore:
         self._changes = Changes(path, self._data_version)
         self._cancels = Question(self._changes, self._cancel_requests)
         self._nothing_abandoned_at: int | None = None  # of the changes
+        self._checkpoints = Checkpoints(path, self._open)
         self.conversations = SqlConversations(self._open, self._owner.id)
         self.prompts = SqlPrompts(self._open)
         self.rates = SqlRates(self._open, self._owner.id)
@@ -189,6 +191,9 @@ class SqlStore:
 
     async def sweep(self, now: float) -> Swept:
         return await Sweeper(self._path, self._quotas, self._writer, self._readers).sweep(now)
+
+    async def settle(self, *, at_rest: bool) -> None:
+        await self._checkpoints.look(at_rest=at_rest)
 
     async def _data_version(self) -> int:
         return await self._writer.run(data_version)

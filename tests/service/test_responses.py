@@ -105,6 +105,25 @@ async def test_a_request_that_is_refused_leaves_nothing_behind() -> None:
     assert not store._runs
 
 
+async def test_the_store_is_told_to_settle_and_whether_it_would_disturb_anybody() -> None:
+    class Told(MemoryStore):
+        at_rest: bool | None = None
+
+        async def settle(self, *, at_rest: bool) -> None:
+            self.at_rest = at_rest
+
+    store = Told()
+    responses = service(store)
+    await responses.settle()
+    assert store.at_rest is True
+    await soon(responses.create(request("[[say:Once]][[stall:60]]"), ANYBODY))
+    await responses.settle()
+    assert store.at_rest is False
+    await soon(responses.close())
+    await responses.settle()
+    assert store.at_rest is True
+
+
 async def test_closing_ends_live_runs_and_stores_their_end() -> None:
     store = WatchedStore()
     responses = service(store)
