@@ -52,8 +52,8 @@ class Upkeep:
             await asyncio.sleep(TICK_S)
             tick += 1
             self._chores.expire_sessions()
-            await self.attempt(self._chores.obey_cancels)
-            await self.attempt(self._chores.account)
+            # At once, for the store writes together what comes together.
+            await asyncio.gather(self.attempt(self._chores.obey_cancels), self.attempt(self._chores.account))
             if tick % RECOVER_EVERY == 0:
                 await self.attempt(self._chores.recover)
             if tick % SWEEP_EVERY == 0:
