@@ -5,7 +5,8 @@ from collections.abc import Collection
 
 import msgspec
 
-from antiphon.core.payloads import Payloads, Spoken
+from antiphon.core.payloads import Payloads
+from antiphon.core.spoken import Spoken
 
 # Little effort, for little is left to find; but a large window, for the end of a log says its text several times over.
 _LEVEL, _WINDOW_BITS, _MEMORY_LEVEL = 3, 15, 6

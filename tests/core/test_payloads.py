@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon.core.open_items import Form
-from antiphon.core.payloads import Payloads, Spoken, Texts
+from antiphon.core.payloads import Payloads, Texts
+from antiphon.core.spoken import Spoken
 from antiphon.wire.unknown import encode
 
 FORMS = (Form(b'{"delta":', b',"at":1,"sequence_number":'), Form(b'{"other":', b',"sequence_number":'))
