@@ -28,6 +28,7 @@ class Payloads:
         self.first = first
         self._held: list[bytes | str] = []
         self._forms: list[tuple[int, Form]] = []  # each with the number from which on it is the form of the texts
+        self._last_form: Form | None = None
 
     def __len__(self) -> int:
         return len(self._held)
@@ -46,7 +47,8 @@ class Payloads:
         begin, end = among.at, among.at + len(among.texts)
         if begin:
             self._held += payloads[:begin]
-        if not self._forms or self._forms[-1][1] is not among.form:
+        if self._last_form is not among.form:
+            self._last_form = among.form
             self._forms.append((self.first + len(self._held), among.form))
         self._held += among.texts
         if end < len(payloads):
@@ -77,14 +79,14 @@ class Payloads:
         """What is held from `number` on, which is not below `first`; what is added here later is not in it."""
         part = Payloads(number)
         part._held = self._held[number - self.first :]
-        part._forms = self._forms_since(number)
+        part._use(self._forms_since(number))
         return part
 
     def drop(self, number: int) -> None:
         """Hold only what is from `number` on."""
         if number <= self.first:
             return
-        self._forms = self._forms_since(number)
+        self._use(self._forms_since(number))
         del self._held[: number - self.first]
         self.first = number
 
@@ -98,6 +100,10 @@ class Payloads:
                 if size <= 0:
                     return number
         return self.first
+
+    def _use(self, forms: list[tuple[int, Form]]) -> None:
+        self._forms = forms
+        self._last_form = forms[-1][1] if forms else None
 
     def _forms_since(self, number: int) -> list[tuple[int, Form]]:
         return [(start, form) for start, _, form in self._spans(number) if form is not None]

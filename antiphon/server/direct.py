@@ -10,11 +10,15 @@ anything else (a middleware that changes bodies, another server, a later one tha
 import asyncio
 from functools import partial
 from types import FunctionType
+from typing import Final
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+_MOST_SIZES: Final = 1024
+_SIZES: Final = [b"%x\r\n" % size for size in range(_MOST_SIZES)]
+"""The lines before chunks of a body, by the size of the chunk."""
 _NEEDED = ("chunked_encoding", "disconnected", "flow", "response_complete", "response_started", "transport")
 
 
@@ -36,7 +40,8 @@ class DirectWrite:
         """Write a piece now, or return False: then `send` has to do it."""
         if self._flow.write_paused or self._cycle.disconnected:
             return False
-        self._write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        size = len(piece)
+        self._write(b"%b%b\r\n" % (_SIZES[size] if size < _MOST_SIZES else b"%x\r\n" % size, piece))
         return True
 
 

@@ -46,7 +46,7 @@ class RunLog:
         self.payloads = Payloads(first)
         self.closed = False
         self._read_back = read_back
-        self._readers: dict[LogReader, None] = {}  # in the order they came
+        self._readers: list[LogReader] = []  # in the order they came; seldom more than one
 
     @property
     def first(self) -> int:
@@ -85,7 +85,7 @@ class RunLog:
     def reader(self, after: int = -1, *, heartbeat_s: float | None = None) -> "LogReader":
         """A reader that begins behind the event with number `after`. The caller must `leave` it."""
         reader = LogReader(self, after + 1, heartbeat_s)
-        self._readers[reader] = None
+        self._readers.append(reader)
         return reader
 
     async def reach(self, number: int) -> None:
@@ -99,7 +99,8 @@ class RunLog:
             reader.leave()
 
     def forget(self, reader: "LogReader") -> None:
-        self._readers.pop(reader, None)
+        if reader in self._readers:
+            self._readers.remove(reader)
 
     async def behind(self, number: int) -> Sequence[bytes]:
         """Payloads from `number` on that are no longer held."""

@@ -419,7 +419,7 @@ class Run:
         return self._encoder.encode(events)
 
     def _append(self, payloads: list[bytes], among: Texts | None = None) -> None:
-        size = sum(map(len, payloads))
+        size = len(payloads[0]) if len(payloads) == 1 else sum(map(len, payloads))
         self.bytes += size
         self._writer.append(payloads, size, among, last=self._stream.finished)
 
