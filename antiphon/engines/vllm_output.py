@@ -32,6 +32,9 @@ class OutputReader:
     """
 
     def __init__(self, chat: ChatRequest, forced: str | None, request: Any, parser: Any, tokens: list[int]) -> None:
+        self.is_plain = False
+        """Whether everything is text from here on, which the parser would only pass on: it is not asked."""
+        self._can_be_plain = _passes_text_on(parser, request)
         self._chat = chat
         self._request = request
         self._parser = parser
@@ -94,7 +97,7 @@ class OutputReader:
         return counted
 
     def _delta(self, choice: Any) -> ChunkDelta:
-        if self._parser is None:
+        if self._parser is None or (self.is_plain and choice.finish_reason is None):
             return ChunkDelta(content=choice.text)
         parsed = self._parser.parse_delta(
             delta_text=choice.text,
@@ -103,6 +106,7 @@ class OutputReader:
             prompt_token_ids=self._tokens,
             finished=choice.finish_reason is not None,
         )
+        self.is_plain = self._can_be_plain and _has_reasoned(self._parser)
         if parsed is None:
             return ChunkDelta()
         if not parsed.tool_calls:
@@ -119,6 +123,21 @@ class OutputReader:
                 for token, likeliest in zip(choice.token_ids, choice.logprobs, strict=True)
             ]
         )
+
+
+def _passes_text_on(parser: Any, request: Any) -> bool:
+    """Whether a parser passes a text on as it is once reasoning is over, for there can be no calls.
+
+    vLLM's parser of two parts does, where these do not hold text back themselves. Of any other nothing is known.
+    """
+    ways = getattr(type(parser), "parse_delta", None)
+    is_of_two_parts = getattr(ways, "__qualname__", "") == "DelegatingParser.parse_delta"
+    return is_of_two_parts and not getattr(parser, "_engine_based", True) and request.tool_choice == "none"
+
+
+def _has_reasoned(parser: Any) -> bool:
+    """Whether reasoning is over, or there is none; False where the parser does not tell."""
+    return getattr(getattr(parser, "_stream_state", None), "reasoning_ended", False) is True
 
 
 def _call(call: Any) -> ToolCall:

@@ -174,3 +174,17 @@ async def what_a_hearer_raises_ends_that_generation_only(engine: Engine, able: A
         said += batch
     assert text_of(said) == "It is a fine day."
     await assert_free(engine, able)
+
+
+@enlist(IN_PROCESS_CASES)
+async def without_tools_the_parser_is_asked_until_reasoning_is_over(engine: Engine, able: Abilities) -> None:
+    script = "[[think:Let me see, <b>.]][[say:It is a <tool_call> fine {day}.]]"
+    for tools, is_plain in (((), True), ((MOVE,), False)):
+        generation = await engine.prepare(ask(able, script, tools=tools, max_tokens=None))
+        deltas, was_plain = list[Delta](), list[bool]()
+        async for batch in generation.deltas():
+            deltas += batch
+            was_plain.append(generation._reading.is_plain)  # type: ignore[attr-defined]
+        assert (was_plain[0], was_plain[-2]) == (False, is_plain)
+        assert reasoning_of(deltas) == "Let me see, <b>."
+        assert not is_plain or text_of(deltas).strip() == "It is a <tool_call> fine {day}."
