@@ -105,10 +105,20 @@ class _Eager:
 
     def __init__(self, direct: DirectWrite) -> None:
         self._direct = direct
+        self._start = b""
+        self._line = b""
 
     def send(self, payloads: list[bytes]) -> bool:
         """Send them, or return False: not now."""
-        return self._direct.write(_frames(payloads))
+        return self._direct.write(self._frame(payloads[0]) if len(payloads) == 1 else _frames(payloads))
+
+    def _frame(self, payload: bytes) -> bytes:
+        """As `frame`; the type is mostly that of the payload before, and then not looked for."""
+        if not self._start or payload[: len(self._start)] != self._start:
+            kind = payload_type(payload)
+            self._start = b'{"type":"%b"' % kind
+            self._line = b"event: %b\ndata: " % kind
+        return b"%b%b\n\n" % (self._line, payload)
 
 
 class SendDeadline:
