@@ -269,14 +269,13 @@ class VllmGeneration:
         forced = plan.forced.name if plan.forced else None
         self._reading = OutputReader(plan.chat, forced, plan.request, plan.parser, plan.tokens)
         self._outputs: AsyncGenerator[Any, None] | None = None
-        self._take: Take | None = None
-        self._more: More | None = None
+        self._hearer: tuple[Take, More] | None = None
         self._tap: Tap | None = None
         self._closed = False
 
     def hand_to(self, take: Take, more: More) -> None:
         """Hand what comes while a consumer of `deltas` waits to `take` instead, or to `more`."""
-        self._take, self._more = take, more
+        self._hearer = (take, more)
 
     async def deltas(self) -> AsyncIterator[Sequence[Delta]]:
         """All deltas, as many at a time as vLLM gave tokens; after `close` it ends without a `Finish`.
@@ -305,8 +304,9 @@ class VllmGeneration:
             self._leave()
 
     def _listen(self, now: bool) -> None:
-        if self._tap is None and now and self._take is not None and self._more is not None:
-            self._tap = tap(self._client, self._plan.chat.id, self._reading, self._take, self._more)
+        if now and self._hearer is not None:
+            self._tap = tap(self._client, self._plan.chat.id, self._reading, *self._hearer)
+            self._hearer = None  # where there is no tap now, there is none later
         if self._tap is not None:
             self._tap.listens = now
 
