@@ -8,7 +8,8 @@ from antiphon.engines.http_proxy import Proxy, open_tunnel
 from antiphon.engines.http_stream import ConnectionLost, HttpConnection
 from antiphon.errors import EngineUnavailable
 
-MAX_IDLE = 64
+MAX_IDLE = 512
+"""As many as a busy server has streams: those that end together begin together again, and a connection is dear."""
 MAX_IDLE_S = 30.0
 
 
@@ -36,7 +37,7 @@ class HttpPool:
         self._tls = tls
         self._proxy = proxy
         self._connect_timeout_s = connect_timeout_s
-        self._idle: list[tuple[HttpConnection, float]] = []
+        self._idle: dict[HttpConnection, float] = {}  # since when each is idle, the one that was used last at the end
         self._open: set[HttpConnection] = set()
         self._closed = False
 
@@ -64,13 +65,17 @@ class HttpPool:
 
     def _kept(self) -> HttpConnection | None:
         """The connection that became idle last, because the engine is least likely to have closed it."""
-        oldest = asyncio.get_running_loop().time() - MAX_IDLE_S
+        self._close_old(asyncio.get_running_loop().time())
+        return self._idle.popitem()[0] if self._idle else None
+
+    def _close_old(self, now: float) -> None:
+        """Close those that have been idle for too long."""
         while self._idle:
-            connection, since = self._idle.pop()
-            if since >= oldest and not connection.lost:
-                return connection
+            connection, since = next(iter(self._idle.items()))
+            if now - since < MAX_IDLE_S:
+                return
+            del self._idle[connection]
             connection.abort()
-        return None
 
     async def _connect(self) -> HttpConnection:
         if self._closed:
@@ -101,11 +106,13 @@ class HttpPool:
     def _freed(self, connection: HttpConnection) -> None:
         if connection.lost:
             self._open.discard(connection)
-            self._idle = [kept for kept in self._idle if kept[0] is not connection]
+            self._idle.pop(connection, None)
         elif not connection.reusable or self._closed or len(self._idle) >= MAX_IDLE:
             connection.abort()
         else:
-            self._idle.append((connection, asyncio.get_running_loop().time()))
+            now = asyncio.get_running_loop().time()
+            self._close_old(now)
+            self._idle[connection] = now
 
 
 async def _exchange(connection: HttpConnection, request: bytes, on_sent: Callable[[], None] | None) -> HttpConnection:

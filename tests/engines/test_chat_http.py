@@ -8,6 +8,7 @@ import pytest
 
 from antiphon.core.deltas import Delta, Finish, ReasoningDelta, TextDelta, Usage
 from antiphon.engines.chat_http import ChatHttpEngine
+from antiphon.engines.http_pool import MAX_IDLE_S
 from antiphon.errors import EngineError, SetupError
 from tests.engines.fake_upstream import BOUND_S, DONE, LOOPS, Exchange, FakeUpstream, chat, collect, piece, until, usage
 
@@ -102,6 +103,44 @@ async def test_the_connection_is_used_again_although_the_body_ends_after_the_ans
             await until(lambda: engine._pool.servers[0]._pool._idle)
         await engine.close()
     assert fake.connections == 1
+
+
+async def test_many_streams_that_begin_together_use_the_connections_of_those_before() -> None:
+    streams = 100
+    begun = asyncio.Event()
+
+    async def together(exchange: Exchange) -> None:
+        if len(fake.posts) % streams == 0:
+            begun.set()
+        await begun.wait()
+        await exchange.answer(piece("stop", content="Hello"), usage(3, 1))
+
+    async with FakeUpstream(together) as fake:
+        engine = ChatHttpEngine([fake.url])
+        await engine.start()
+        for _ in range(3):
+            begun.clear()
+            assert await asyncio.gather(*(collect(engine) for _ in range(streams))) == [HELLO] * streams
+            await until(lambda: len(engine._pool.servers[0]._pool._idle) == streams)
+        await engine.close()
+    assert fake.connections == streams
+
+
+async def test_a_connection_that_was_idle_for_too_long_is_closed() -> None:
+    async with FakeUpstream() as fake:
+        engine = ChatHttpEngine([fake.url])
+        await engine.start()
+        pool = engine._pool.servers[0]._pool
+        assert await collect(engine) == HELLO
+        await until(lambda: pool._idle)
+        long_ago = {connection: since - MAX_IDLE_S for connection, since in pool._idle.items()}
+        pool._idle.update(long_ago)
+        assert await collect(engine) == HELLO
+        await until(lambda: pool._idle)
+        assert not pool._idle.keys() & long_ago.keys()
+        await until(lambda: all(connection.lost for connection in long_ago))
+        await engine.close()
+    assert fake.connections == 2
 
 
 async def test_a_kept_connection_that_the_server_has_closed_is_replaced() -> None:
