@@ -116,19 +116,23 @@ class Http(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
-        self._count_head(len(url))
+        self._head_bytes += len(url)
+        if self._head_bytes > self.limits.head_bytes:
+            raise self._too_large()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; what comes behind the body is none: nobody in front of us has looked at it."""
-        self._count_head(len(name) + len(value) + 4)
+        self._head_bytes += len(name) + len(value) + 4
+        if self._head_bytes > self.limits.head_bytes:
+            raise self._too_large()
         if self._in_head:
-            super().on_header(name, value)
+            HttpToolsProtocol.on_header(self, name, value)
 
     def on_headers_complete(self) -> None:
         self._stop_clock()
         self._in_head, self._in_body = False, True
         version = self.parser.get_http_version()
-        hosts = sum(name == b"host" for name, _ in self.headers)
+        hosts = [name for name, _ in self.headers].count(b"host")
         if version not in ("1.0", "1.1") or hosts > 1 or (hosts == 0 and version == "1.1"):
             raise ValueError("A request of HTTP/1.1 has one host.")  # RFC 9112, 3.2
         super().on_headers_complete()
@@ -168,11 +172,9 @@ class Http(HttpToolsProtocol):
     def _waits_for_answer(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _count_head(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > self.limits.head_bytes:
-            self._refused = _head_too_large(self.limits.head_bytes)
-            raise ValueError(self._refused.message)
+    def _too_large(self) -> ValueError:
+        self._refused = _head_too_large(self.limits.head_bytes)
+        return ValueError(self._refused.message)
 
     # -- the clock
 
