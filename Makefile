@@ -9,7 +9,7 @@ SOURCES := antiphon bench docs tests
 help:
 	@echo "make serve      set up and serve a built-in model on 127.0.0.1:8400   (ARGS=\"--port 9000\")"
 	@echo "make test       run the tests                                         (ARGS=\"-k words\")"
-	@echo "make test-compiled  run them on the compiled modules; two minutes of compiling come first"
+	@echo "make test-compiled  run them on the compiled modules; four minutes of compiling come first"
 	@echo "make test-long  run the tests that take minutes"
 	@echo "make test-vllm  run the tests on a real vLLM, installed at the first run (3 GB)"
 	@echo "make wheel      build the compiled wheel for VENV's Python or PYTHON, into dist/"

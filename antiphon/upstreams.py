@@ -10,9 +10,9 @@ from antiphon.config.tables import ModelTable, Tables, UpstreamTable
 from antiphon.core.chat import Sampling
 from antiphon.engines.chat_http import ChatHttpEngine
 from antiphon.engines.chat_link import Link
-from antiphon.engines.chat_pool import Limits
 from antiphon.engines.http_proxy import parse_proxy
 from antiphon.engines.http_tls import tls_context
+from antiphon.engines.pool_limits import Limits
 from antiphon.engines.router import EngineRouter, Route
 from antiphon.errors import SetupError
 from antiphon.ports import Engine

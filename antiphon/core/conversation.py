@@ -7,12 +7,11 @@ before the model goes on; calls left open by an incomplete turn are dropped.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
-from msgspec import Struct
-
 from antiphon.core import chat
 from antiphon.core.action_items import ActionCall, ActionOutput, action_arguments, output_text
 from antiphon.core.action_tools import ActionKind
 from antiphon.core.chat_order import arrange
+from antiphon.core.past_turn import PastTurn
 from antiphon.core.toolbox import TOOL_SEARCH, flat_name
 from antiphon.errors import ClientError, InvalidRequest
 from antiphon.wire.content import InputImage, InputText, OutputText, Refusal
@@ -50,17 +49,6 @@ ACTION_OF: Mapping[type, ActionKind] = {
     ComputerCall: "computer",
 }
 """The name under which the model called each kind."""
-
-
-class PastTurn(Struct, frozen=True):
-    """One response of a chain: what went in and what came out, in order; `cut` if it ended incomplete.
-
-    `response_id` is empty for what no response made.
-    """
-
-    items: Sequence[Item]
-    cut: bool = False
-    response_id: str = ""
 
 
 def session_of(past: Sequence[PastTurn], response_id: str) -> str:

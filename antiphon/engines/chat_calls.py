@@ -10,17 +10,8 @@ from collections.abc import Sequence
 import msgspec
 
 from antiphon.core.deltas import CallArguments, CallStart, Delta, ReasoningDelta, RefusalDelta, TextDelta
-from antiphon.engines.chat_chunk import NOT_JSON
+from antiphon.engines.chat_chunk import NOT_JSON, CallPiece
 from antiphon.errors import EngineError
-
-
-class CallPiece(msgspec.Struct, frozen=True, gc=False):
-    """What one chunk says of one call; everything may be missing."""
-
-    index: int | None = None
-    id: str | None = None
-    name: str | None = None
-    arguments: str = ""
 
 
 class _Call:

@@ -76,6 +76,15 @@ class Chunk(Struct, gc=False):
     error: Any = None
 
 
+class CallPiece(Struct, frozen=True, gc=False):
+    """What one chunk says of one call; everything may be missing."""
+
+    index: int | None = None
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
 def arguments_of(function: Function | None) -> str:
     """A piece of arguments as text; empty if there is none."""
     if function is None or function.arguments is None:

@@ -24,9 +24,10 @@ from antiphon.core.deltas import (
     TextDelta,
     Usage,
 )
-from antiphon.engines.chat_calls import CallOrder, CallPiece
+from antiphon.engines.chat_calls import CallOrder
 from antiphon.engines.chat_chunk import (
     NOT_JSON,
+    CallPiece,
     Choice,
     Chunk,
     ChunkDelta,

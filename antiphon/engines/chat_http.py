@@ -5,14 +5,16 @@ import random
 from collections.abc import Callable, Sequence
 
 from antiphon.core.chat import ChatRequest
+from antiphon.engines.chat_address import parse_url
 from antiphon.engines.chat_count import count_input
 from antiphon.engines.chat_generation import ChatGeneration
 from antiphon.engines.chat_health import watch
 from antiphon.engines.chat_link import Link
-from antiphon.engines.chat_pool import Limits, Pool
+from antiphon.engines.chat_pool import Pool
 from antiphon.engines.chat_quirks import GENERIC
-from antiphon.engines.chat_upstream import Upstream, parse_url
+from antiphon.engines.chat_upstream import Upstream
 from antiphon.engines.patience import Patience
+from antiphon.engines.pool_limits import Limits
 from antiphon.errors import AntiphonError, EngineError, SetupError
 from antiphon.ports import Model, UpstreamFigures
 

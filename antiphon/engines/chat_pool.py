@@ -11,26 +11,17 @@ Rules
 import asyncio
 from collections.abc import Callable, Sequence
 
-from msgspec import Struct
-
 from antiphon.core.chat import ChatRequest
 from antiphon.engines.chat_errors import CredentialsRefused, EngineBusy
 from antiphon.engines.chat_upstream import Upstream
 from antiphon.engines.http_pool import Unreachable
+from antiphon.engines.pool_limits import Limits
 from antiphon.engines.retry_budget import RetryBudget
 from antiphon.engines.server_choice import Standing, choose
 from antiphon.errors import AntiphonError, ClientError, EngineUnavailable
 from antiphon.ports import UpstreamFigures
 
 MOST_RETRY_AFTER_S = 30.0
-
-
-class Limits(Struct, frozen=True):
-    """How many generations each server gets at a time (None: any number), and how many wait how long for a place."""
-
-    concurrency: int | None = None
-    queue: int = 256
-    queue_timeout_s: float = 30.0
 
 
 class Pool:
@@ -255,10 +246,11 @@ class Attempts:
         self._pool.give_back(server)
 
 
-class _Waiter(Struct, frozen=True, eq=False):
-    chat: ChatRequest
-    tried: Sequence[Upstream]
-    place: "asyncio.Future[Upstream]"
+class _Waiter:
+    def __init__(self, chat: ChatRequest, tried: Sequence[Upstream], place: "asyncio.Future[Upstream]") -> None:
+        self.chat = chat
+        self.tried = tried
+        self.place = place
 
 
 def _now() -> float:

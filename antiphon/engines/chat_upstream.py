@@ -4,22 +4,21 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Struct
 
 from antiphon.core.chat import ChatRequest
 from antiphon.engines.breaker import Breaker
+from antiphon.engines.chat_address import Address
+from antiphon.engines.chat_cards import Card, CardList, model_of
 from antiphon.engines.chat_chunk import NOT_JSON
 from antiphon.engines.chat_errors import refused
 from antiphon.engines.chat_link import Link
-from antiphon.engines.chat_quirks import BY_OWNER, PROBES, SERVERS, VERSIONS, Quirks
+from antiphon.engines.chat_quirks import BY_OWNER, PROBES, SERVERS, VERSIONS
 from antiphon.engines.chat_render import render
 from antiphon.engines.http_pool import HttpPool
 from antiphon.engines.http_stream import HttpConnection
-from antiphon.errors import AntiphonError, ContextLengthExceeded, EngineError, SetupError, Unauthorized
+from antiphon.errors import AntiphonError, ContextLengthExceeded, EngineError, Unauthorized
 from antiphon.ports import Model
 
 logger = logging.getLogger("antiphon.engine")
@@ -28,47 +27,6 @@ MAX_ERROR_BYTES = 64 * 1024
 MAX_LIST_BYTES = 4 * 1024 * 1024
 RELEARN_UNKNOWN_S = 3.0
 RELEARN_S = 30.0
-
-
-class Address(Struct, frozen=True):
-    """Where a server is: `prefix` is the path before `/chat/completions`, `root` that without the
-    version, `host_header` names the server in requests."""
-
-    url: str
-    host: str
-    port: int
-    tls: bool
-    host_header: str
-    root: str
-    prefix: str
-
-
-def parse_url(url: str) -> Address:
-    """The address of a base URL, with `/v1` or without. Raises: SetupError when it cannot be used."""
-    try:
-        parts = urlsplit(url.strip())
-        port = parts.port
-    except ValueError:
-        raise SetupError("An engine URL is malformed; write it like http://127.0.0.1:8000/v1.") from None
-    if parts.username is not None or parts.password is not None:
-        raise SetupError("An engine URL must not hold credentials; give the key as the engine's API key.")
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise SetupError(f"The engine URL '{url}' cannot be used; write it like http://127.0.0.1:8000/v1.")
-    if any(character <= " " or character > "~" for character in parts.netloc + parts.path):
-        raise SetupError(f"The engine URL '{url}' holds characters that a URL must not hold.")
-    path = parts.path.rstrip("/")
-    last = path.rpartition("/")[2]
-    versioned = last.startswith("v") and last[1:].isdigit()
-    tls = parts.scheme == "https"
-    return Address(
-        url=f"{parts.scheme}://{parts.netloc}{path}",
-        host=parts.hostname,
-        port=port or (443 if tls else 80),
-        tls=tls,
-        host_header=parts.netloc,
-        root=path[: -len(last) - 1] if versioned else path,
-        prefix=path if versioned else f"{path}/v1",
-    )
 
 
 class Upstream:
@@ -141,7 +99,7 @@ class Upstream:
         if self._server is None and cards:
             self._server = BY_OWNER.get(cards[0].owned_by.lower()) or await self._recognise()
         self.quirks = self._link.applied_to(SERVERS[self._server or "generic"])
-        self.models = tuple(_model(card, self.quirks, self._server) for card in cards)
+        self.models = tuple(model_of(card, self.quirks, self._server) for card in cards)
 
     @property
     def server(self) -> str | None:
@@ -154,8 +112,8 @@ class Upstream:
         version = (await self._told(path)).get(key) if path else None
         return version if isinstance(version, str) else None
 
-    async def _list(self) -> "list[_Card]":
-        return msgspec.json.decode(await self._get(f"{self.address.prefix}/models"), type=_List).data
+    async def _list(self) -> list[Card]:
+        return msgspec.json.decode(await self._get(f"{self.address.prefix}/models"), type=CardList).data
 
     async def _recognise(self) -> str:
         """What kind of server it is, by what it answers elsewhere."""
@@ -274,41 +232,3 @@ def _is_plain(text: str) -> bool:
 
 def _may_fit(error: ContextLengthExceeded) -> bool:
     return error.input_tokens is None or error.limit is None or error.input_tokens < error.limit
-
-
-class _Meta(Struct):
-    n_ctx: int | None = None
-    n_ctx_train: int | None = None
-
-
-class _Architecture(Struct):
-    input_modalities: list[str] = []
-
-
-class _Card(Struct):
-    """A model in the list; `max_model_len` is vLLM's, `meta` and `architecture` are llama.cpp's."""
-
-    id: str
-    created: Any = None
-    owned_by: str = ""
-    max_model_len: int | None = None
-    meta: _Meta | None = None
-    architecture: _Architecture | None = None
-
-
-class _List(Struct):
-    data: list[_Card]
-
-
-def _model(card: _Card, quirks: Quirks, server: str | None) -> Model:
-    """Images are taken for granted where the server does not tell: it refuses them itself if it cannot see."""
-    meta = card.meta or _Meta()
-    sees = card.architecture is None or "image" in card.architecture.input_modalities
-    return Model(
-        id=card.id,
-        created=int(card.created) if isinstance(card.created, int | float) else 0,
-        owned_by=card.owned_by or "upstream",
-        context_tokens=card.max_model_len or meta.n_ctx or meta.n_ctx_train,
-        images=sees and (server != "llama.cpp" or card.architecture is not None),
-        continues_text=quirks.continues_text,
-    )

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from antiphon.core.conversation import PastTurn
+from antiphon.core.past_turn import PastTurn
 from antiphon.errors import AntiphonError, ClientError, PayloadTooLarge
 from antiphon.server.backlog import Backlog
 from antiphon.server.channel import Channel

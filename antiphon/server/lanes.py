@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from antiphon.core.conversation import PastTurn
+from antiphon.core.past_turn import PastTurn
 from antiphon.errors import AntiphonError, ServerError
 from antiphon.server.azure import at_deployment
 from antiphon.server.backlog import Backlog

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from msgspec import UNSET, Raw
 
 from antiphon.core import validate
-from antiphon.core.conversation import Call, CallOutput, PastTurn
+from antiphon.core.conversation import Call, CallOutput
 from antiphon.core.item_ids import id_of
+from antiphon.core.past_turn import PastTurn
 from antiphon.errors import ClientError, ConversationNotFound, DuplicateItem, InvalidRequest, NotFound
 from antiphon.ports import ConversationPlace, ItemPage, ResponseStore, StoredConversation, StoredItem
 from antiphon.service.caller import Caller

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from antiphon.core.conversation import PastTurn
+from antiphon.core.past_turn import PastTurn
 from antiphon.ports import ConversationPlace
 
 

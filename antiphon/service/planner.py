@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from antiphon.core import conversation
 from antiphon.core.compaction import expand
 from antiphon.core.draft import draft_response
+from antiphon.core.past_turn import PastTurn
 from antiphon.core.reasoning_families import family_of
 from antiphon.core.summary import Mode
 from antiphon.core.toolbox import Toolbox, added_tools, found_tools, open_toolbox
@@ -89,9 +90,7 @@ class Planner:
             dialect = varied(dialect, LEGACY_REASONING)
         return dialect if self._options.rate_limit_events else varied(dialect, NO_RATE_LIMITS)
 
-    async def plan(
-        self, request: CreateResponse, caller: Caller, past: Sequence[conversation.PastTurn], manner: Manner
-    ) -> Work:
+    async def plan(self, request: CreateResponse, caller: Caller, past: Sequence[PastTurn], manner: Manner) -> Work:
         """Resolve all that a request names. Raises: ClientError; StoreUnavailable where what must be stored cannot."""
         tenant = caller.tenant
         dialect = self.dialect(manner.dialect)
@@ -152,7 +151,7 @@ class Planner:
         wanted = self._options.obfuscation if asked is None else asked
         return varied(dialect, OBFUSCATION) if wanted else dialect
 
-    async def past(self, response_id: str | None, tenant: str) -> Sequence[conversation.PastTurn]:
+    async def past(self, response_id: str | None, tenant: str) -> Sequence[PastTurn]:
         """The turns up to a response that is to be continued; none without one.
 
         Raises: PreviousResponseNotFound; InvalidRequest for one that cannot be continued.
@@ -203,7 +202,7 @@ def _toolbox(request: CreateResponse, items: Sequence[Item]) -> Toolbox:
     return open_toolbox((*request.tools, *added_tools(items)), request.tool_choice, found=found_tools(items))
 
 
-def _session(request: CreateResponse, past: Sequence[conversation.PastTurn], response_id: str) -> str:
+def _session(request: CreateResponse, past: Sequence[PastTurn], response_id: str) -> str:
     place = request.conversation
     return conversation.session_of(past, response_id) if place is None else place.id
 
@@ -215,10 +214,10 @@ def no_work(base: Response, dialect: Dialect) -> Work:
     return Work(base=base, request=nothing, model=model, toolbox=Toolbox(), own=(), items=(), dialect=dialect)
 
 
-def past_turns(turns: Sequence[Turn]) -> list[conversation.PastTurn]:
+def past_turns(turns: Sequence[Turn]) -> list[PastTurn]:
     """Stored turns as the conversation's core takes them."""
     return [
-        conversation.PastTurn(
+        PastTurn(
             tuple(decode_item(body) for body in (*turn.input, *turn.output)),
             turn.status == "incomplete",
             turn.response_id,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw
 from msgspec.structs import replace
 
 from antiphon.core.item_ids import id_of
@@ -13,6 +13,7 @@ from antiphon.wire.response import Response
 from antiphon.wire.unknown import encode
 
 _EMPTY_OUTPUT = b'"output":[],'
+_NO = Raw(b"false")
 
 
 def head_of(response: Response) -> bytes:
@@ -42,13 +43,9 @@ def snapshot(response: Response) -> StoredResponse:
     )
 
 
-class _Kept(Struct):
-    store: bool = True
-
-
 def is_kept(stored: StoredResponse) -> bool:
     """False for a background response that is only there to be polled."""
-    return msgspec.json.decode(stored.head, type=_Kept).store
+    return msgspec.json.decode(stored.head, type=dict[str, Raw]).get("store") != _NO
 
 
 def encode_response(response: Response) -> bytes:

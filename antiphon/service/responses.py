@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from antiphon.core import conversation, validate
 from antiphon.core.ledger import Delivery
+from antiphon.core.past_turn import PastTurn
 from antiphon.core.rates import Level
 from antiphon.core.request_limits import check_input, check_outputs
 from antiphon.core.schema_bounds import check_schemas
@@ -93,7 +94,7 @@ RETRY_AFTER_S = 1.0
 Reserving = asyncio.Future[RunRow] | asyncio.Future[ConversationHold]
 
 # Finds the turns up to a response that is not stored but remembered by its connection; None if it is not.
-Recall = Callable[[str], Sequence[conversation.PastTurn] | None]
+Recall = Callable[[str], Sequence[PastTurn] | None]
 
 
 class Responses:
@@ -270,7 +271,7 @@ class Responses:
                 await meter.cancel()
                 raise
         if recall is not None:
-            run.history = (*origin.turns, conversation.PastTurn(work.own, response_id=work.base.id))
+            run.history = (*origin.turns, PastTurn(work.own, response_id=work.base.id))
         return run
 
     async def _origin(self, request: CreateResponse, tenant: str, recall: Recall | None) -> Origin:

@@ -10,10 +10,9 @@ released to readers. What could not be stored is never said to be completed.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from antiphon.core.conversation import PastTurn
 from antiphon.core.deltas import Cancelled, Delta, Failure, Finish, clean
 from antiphon.core.encode import Encoder
 from antiphon.core.failure import failure_of
@@ -21,6 +20,7 @@ from antiphon.core.fold import Fold, IllegalStream
 from antiphon.core.grammar import Call, Output
 from antiphon.core.open_items import Form, Growing
 from antiphon.core.output_forms import output_of
+from antiphon.core.past_turn import PastTurn
 from antiphon.core.payloads import Texts
 from antiphon.core.stream import ResponseStream
 from antiphon.errors import AntiphonError, EngineError, ServerError, StoreUnavailable
@@ -262,8 +262,12 @@ class Run:
         while not self._stream.finished:
             if self._stream.needs:
                 await self._await_outputs()
-            async with self._around.background if self._background else nullcontext(), self._turn():
-                await self._round()
+            if self._background:
+                async with self._around.background, self._turn():
+                    await self._round()
+            else:
+                async with self._turn():
+                    await self._round()
 
     def _turn(self) -> AbstractAsyncContextManager[None]:
         return self._around.turns.turn(tier=self.response.service_tier or "default", tenant=self.tenant)

@@ -14,13 +14,8 @@ from msgspec import Raw, Struct
 from antiphon.errors import ServerError
 from antiphon.wire.faults import Fault, invalid_value, missing
 from antiphon.wire.primitives import NULL, array_of, decode, integer, map_of, read_raw, read_str, text_or
-from antiphon.wire.shape import ABSENT, Read, Rules, Shape, members_of
+from antiphon.wire.shape import ABSENT, Read, Rules, Shape, Tag, members_of
 from antiphon.wire.unknown import Unknown
-
-
-class Tag(Struct, frozen=True, gc=False):
-    type: str | None = None
-
 
 _tag = msgspec.json.Decoder(Tag)
 
@@ -141,11 +136,11 @@ def build(shape: Shape, flat: Any) -> Any:
     return shape.cls(**values)
 
 
-def trusted(kind: Any) -> Callable[[bytes], object]:
+def trusted(kind: Any) -> Callable[[bytes | Raw], object]:
     """The reader of JSON that this project wrote. It raises ServerError when it cannot be read."""
     read = _trusted.of(kind)
 
-    def read_trusted(body: bytes) -> object:
+    def read_trusted(body: bytes | Raw) -> object:
         try:
             value: object = read(Raw(body))
         except (Fault, msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -15,6 +15,12 @@ FieldRead = Callable[[Raw, Any], Any]
 ABSENT = Raw(b"")
 
 
+class Tag(Struct, frozen=True, gc=False):
+    """What says of an object which one of a union's structs it is."""
+
+    type: str | None = None
+
+
 class Rules(Struct, frozen=True, kw_only=True):
     """How a set of readers departs from the types. Unions are named by the set of their members.
 

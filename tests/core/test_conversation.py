@@ -9,7 +9,8 @@ from msgspec import Raw
 from antiphon.core import chat
 from antiphon.core.chat import ToolCall
 from antiphon.core.chat_order import NOT_YET, SHOWN_BELOW, SHOWN_HERE
-from antiphon.core.conversation import PastTurn, assemble, drop_oldest_turns, to_messages, turn_starts
+from antiphon.core.conversation import assemble, drop_oldest_turns, to_messages, turn_starts
+from antiphon.core.past_turn import PastTurn
 from antiphon.errors import ClientError, InvalidRequest
 from antiphon.wire.content import InputFile, InputImage, InputText, MessagePart, OutputText, Refusal
 from antiphon.wire.content import ReasoningText as Thought

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antiphon.core.deltas import CallArguments, CallStart, Delta, TextDelta
-from antiphon.engines.chat_calls import CallOrder, CallPiece
+from antiphon.engines.chat_calls import CallOrder
+from antiphon.engines.chat_chunk import CallPiece
 from antiphon.errors import EngineError
 
 Heard = tuple[str, str | None, str]

@@ -6,7 +6,7 @@ import pytest
 
 from antiphon.core.deltas import Finish
 from antiphon.engines.chat_http import ChatHttpEngine
-from antiphon.engines.chat_pool import Limits
+from antiphon.engines.pool_limits import Limits
 from antiphon.engines.retry_budget import RESERVE, SHARE
 from antiphon.errors import EngineError, EngineUnavailable
 from antiphon.ports import UpstreamFigures
