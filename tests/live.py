@@ -91,26 +91,33 @@ def serve(
     app = App(service, shown)
     http = protocol or limited(_options(HttpLimits, options))
     assert not options, f"unknown options {sorted(options)}"
+    config = uvicorn.Config(
+        app,
+        http=http,
+        ws=WebSocket,
+        ws_max_size=2 * shown.max_body_bytes,
+        lifespan="on",
+        log_config=None,
+        timeout_graceful_shutdown=3,
+    )
+    with (
+        running(config) as port,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=CLIENT_S, trust_env=False) as client,
+    ):
+        yield Live(port=port, engine=engine, store=store, http=client)
+
+
+@contextmanager
+def running(config: uvicorn.Config) -> Iterator[int]:
+    """Serve an application for the time of the block, and give the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                http=http,
-                ws=WebSocket,
-                ws_max_size=2 * shown.max_body_bytes,
-                lifespan="on",
-                log_config=None,
-                timeout_graceful_shutdown=3,
-            )
-        )
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         try:
             wait_until(lambda: server.started or not thread.is_alive(), START_S)
             assert server.started, "the server did not start"
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=CLIENT_S, trust_env=False) as client:
-                yield Live(port=port, engine=engine, store=store, http=client)
+            yield int(listener.getsockname()[1])
         finally:
             server.should_exit = True
             thread.join(STOP_S)

@@ -76,19 +76,20 @@ class ChunkParser:
     """
 
     def __init__(self, estimate_input: Callable[[], int], top_logprobs: int = 0) -> None:
+        # What each token needs comes first: so it is together in memory, which is cold when there are many streams.
+        self._last: Repetition | None = None
+        self._cut_bytes = 0
+        self._forms_left = MOST_FORMS
+        self._output_chunks = 0
+        self._reasoning_chunks = 0
         self._estimate_input = estimate_input
         self._top_logprobs = top_logprobs
         self._cut_line: list[bytes] = []
-        self._cut_bytes = 0
         self._calls = CallOrder()
         self._usage: ChunkUsage | None = None
-        self._output_chunks = 0
-        self._reasoning_chunks = 0
         self._reason: Reason | None = None
         self._early_logprobs: list[Logprob] = []
         self._called = False
-        self._last: Repetition | None = None
-        self._forms_left = MOST_FORMS
         self.finishing = False  # the finish reason is known: nothing is lost if the server stops here
         self.done = False
         self.failure: AntiphonError | None = None
@@ -111,7 +112,7 @@ class ChunkParser:
         last delta.
         """
         last = self._last
-        return last.text_of_event(data) if last is not None and not self._cut_line else None
+        return last.text_of_event(data) if last is not None and not self._cut_bytes else None
 
     def said_again(self, text: str) -> None:
         """What `text_again` told has been said."""

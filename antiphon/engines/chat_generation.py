@@ -33,25 +33,29 @@ FINISHING_S = 5.0  # for usage and the end of the stream, once the finish reason
 class ChatGeneration:
     """A `Generation` by the first server that accepts it; `attempts` finds one after the other."""
 
+    _parser: ChunkParser
+
     def __init__(self, chat: ChatRequest, attempts: Attempts, patience: Patience) -> None:
+        # What each token needs comes first: so it is together in memory, which is cold when there are many streams.
+        self._more: More | None = None
+        self._silence = Silence(self._break)
+        self._loop = asyncio.get_running_loop()
+        self._idle_timeout_s = patience.idle_timeout_s
         self.input_tokens: int | None = None
         self._chat = chat
         self._attempts = attempts
         self._patience = patience
-        self._loop = asyncio.get_running_loop()
         self._settled = self._loop.create_future()
         self._head_timer: asyncio.TimerHandle | None = None
         self._opening: asyncio.Task[HttpConnection] | None = None
         self._connection: HttpConnection | None = None
         self._reading: HttpConnection | None = None
-        self._silence = Silence(self._break)
         self._first_token_at = self._loop.time() + patience.first_token_timeout_s
         self._started = False
         self._is_late = False  # it was not answered in time
         self._finishing = False
         self._closed = False
         self._take: Take | None = None
-        self._more: More | None = None
         self._broken: BaseException | None = None  # what `take` raised
         self._parser = self._new_parser(GENERIC)
 
@@ -222,7 +226,7 @@ class ChatGeneration:
         if parser.finishing or parser.failure is not None:
             return False
         if had_started:
-            self._silence.until = self._loop.time() + self._patience.idle_timeout_s
+            self._silence.until = self._loop.time() + self._idle_timeout_s
         else:
             self._allow_silence()
         return True
@@ -234,7 +238,7 @@ class ChatGeneration:
         if text is None or more is None or not more(text):
             return False
         parser.said_again(text)
-        self._silence.until = self._loop.time() + self._patience.idle_timeout_s
+        self._silence.until = self._loop.time() + self._idle_timeout_s
         return True
 
     async def close(self) -> None:
@@ -279,9 +283,9 @@ class ChatGeneration:
             return
         if self._parser.finishing:
             self._finishing = True
-            self._silence.allow(self._loop.time() + min(FINISHING_S, self._patience.idle_timeout_s))
+            self._silence.allow(self._loop.time() + min(FINISHING_S, self._idle_timeout_s))
         elif self._started:
-            self._silence.allow(self._loop.time() + self._patience.idle_timeout_s)
+            self._silence.allow(self._loop.time() + self._idle_timeout_s)
 
     def _break(self) -> None:
         connection = self._connection
@@ -292,11 +296,11 @@ class ChatGeneration:
         elif connection.awaited:
             connection.fail(self._too_slow())
         else:  # it is our side that is slow: nobody listens
-            self._silence.allow(self._loop.time() + self._patience.idle_timeout_s)
+            self._silence.allow(self._loop.time() + self._idle_timeout_s)
 
     def _too_slow(self) -> EngineError:
         if self._started:
-            idle_s = self._patience.idle_timeout_s
+            idle_s = self._idle_timeout_s
             return EngineError(f"The engine fell silent: nothing came for {idle_s:g} s (idle time-out).")
         first_s = self._patience.first_token_timeout_s
         return EngineError(f"The engine gave no token within {first_s:g} s (first-token time-out).")

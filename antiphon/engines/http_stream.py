@@ -39,19 +39,23 @@ class HttpConnection(asyncio.Protocol):
     """A connection for one exchange after the other. `on_free` is told when it is idle again, or gone for good."""
 
     def __init__(self, on_free: "Callable[[HttpConnection], None]") -> None:
+        # What each token needs comes first: so it is together in memory, which is cold when there are many streams.
+        self._waiter: asyncio.Future[None] | None = None  # not of one that was woken
+        self.on_chunk: Callable[[bytes], bool] | None = None
+        self._gathered_bytes = 0
+        self._between_chunks = False
         self._on_free = on_free
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._waiter: asyncio.Future[None] | None = None
         self._drain_timer: asyncio.TimerHandle | None = None
         self.eager: Callable[[], bool] | None = None
-        self.on_chunk: Callable[[bytes], bool] | None = None
         self.lost = False
         self.exchanges = 0
         self._reset()
 
     def _reset(self) -> None:
         self._parser: HttpResponseParser | None = None
+        self._waiter = None
         self.eager = None
         self.on_chunk = None
         self._after_chunk = False
@@ -74,8 +78,8 @@ class HttpConnection(asyncio.Protocol):
 
     @property
     def awaited(self) -> bool:
-        """Whether somebody waits for an arrival right now."""
-        return self._waiter is not None and not self._waiter.done()
+        """Whether somebody waits for an arrival, as far as is known: it may have been cancelled just now."""
+        return self._waiter is not None
 
     def send(self, request: bytes) -> None:
         """Begin an exchange with a whole request, head and body."""
@@ -181,7 +185,7 @@ class HttpConnection(asyncio.Protocol):
         begin = _CHUNK_BEGINS.get(len(data))
         if begin is None or not data.startswith(begin) or not data.endswith(b"\r\n"):
             return False
-        return not self._gathered and self.awaited and take(data[len(begin) : -2])
+        return not self._gathered_bytes and self._waiter is not None and take(data[len(begin) : -2])
 
     def eof_received(self) -> None:
         """Let the transport close: half an HTTP connection is of no use."""
@@ -249,7 +253,10 @@ class HttpConnection(asyncio.Protocol):
 
     def _wake(self) -> None:
         waiter = self._waiter
-        if waiter is not None and not waiter.done() and (self.eager is None or not self.eager()):
+        if waiter is None or waiter.done():
+            self._waiter = None
+        elif self.eager is None or not self.eager():
+            self._waiter = None
             waiter.set_result(None)
 
     def _pause(self) -> None:

@@ -8,9 +8,9 @@ class Silence:
     """Calls `broken` when the moment last given to `allow` has passed. `allow` is cheap: it mostly moves a number."""
 
     def __init__(self, broken: Callable[[], None]) -> None:
+        self.until = 0.0  # may be moved later at will; `allow` brings it forward too
         self._loop = asyncio.get_running_loop()
         self._broken = broken
-        self.until = 0.0  # may be moved later at will; `allow` brings it forward too
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
 

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 _MOST_SIZES: Final = 1024
 _SIZES: Final = [b"%x\r\n" % size for size in range(_MOST_SIZES)]
 """The lines before chunks of a body, by the size of the chunk."""
-_NEEDED = ("chunked_encoding", "disconnected", "flow", "response_complete", "response_started", "transport")
+_NEEDED = ("chunked_encoding", "flow", "response_complete", "response_started", "transport")
 
 
 def direct_write(send: Send) -> "DirectWrite | None":
@@ -32,16 +32,18 @@ class DirectWrite:
     """Writes pieces of a body, until `send` has said that this was all of it."""
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle = cycle
         self._flow = cycle.flow
         self._write = cycle.transport.write
 
     def write(self, piece: bytes) -> bool:
         """Write a piece now, or return False: then `send` has to do it."""
-        if self._flow.write_paused or self._cycle.disconnected:
+        if self._flow.write_paused:
             return False
         size = len(piece)
-        self._write(b"%b%b\r\n" % (_SIZES[size] if size < _MOST_SIZES else b"%x\r\n" % size, piece))
+        try:
+            self._write(b"%b%b\r\n" % (_SIZES[size] if size < _MOST_SIZES else b"%x\r\n" % size, piece))
+        except RuntimeError:  # the connection is lost
+            return False
         return True
 
 

@@ -46,7 +46,7 @@ class RunLog:
         self.payloads = Payloads(first)
         self.closed = False
         self._read_back = read_back
-        self._readers: list[LogReader] = []  # in the order they came; seldom more than one
+        self._readers: tuple[LogReader, ...] = ()  # in the order they came; seldom more than one
 
     @property
     def first(self) -> int:
@@ -85,7 +85,7 @@ class RunLog:
     def reader(self, after: int = -1, *, heartbeat_s: float | None = None) -> "LogReader":
         """A reader that begins behind the event with number `after`. The caller must `leave` it."""
         reader = LogReader(self, after + 1, heartbeat_s)
-        self._readers.append(reader)
+        self._readers = (*self._readers, reader)
         return reader
 
     async def reach(self, number: int) -> None:
@@ -99,8 +99,7 @@ class RunLog:
             reader.leave()
 
     def forget(self, reader: "LogReader") -> None:
-        if reader in self._readers:
-            self._readers.remove(reader)
+        self._readers = tuple(each for each in self._readers if each is not reader)
 
     async def behind(self, number: int) -> Sequence[bytes]:
         """Payloads from `number` on that are no longer held."""
@@ -113,13 +112,13 @@ class LogReader:
     """A reader of a live log."""
 
     def __init__(self, log: RunLog, position: int, heartbeat_s: float | None) -> None:
-        self._log = log
         self._position = position
-        self._waiter: asyncio.Future[None] | None = None
-        self._left = False
+        self._waiter: asyncio.Future[None] | None = None  # not of one that was woken
+        self.eager: Callable[[list[bytes]], bool] | None = None
         self._loop = asyncio.get_running_loop()
         self._silence = Silence(heartbeat_s, self.wake)
-        self.eager: Callable[[list[bytes]], bool] | None = None
+        self._log = log
+        self._left = False
 
     @property
     def position(self) -> int:
@@ -153,11 +152,10 @@ class LogReader:
 
         Otherwise, or if it cannot take them now (False), let `read` look.
         """
-        waiter, eager = self._waiter, self.eager
-        if waiter is None:
+        if self._waiter is None:
             return
-        is_at_end = self._position + len(payloads) == next_number
-        if eager is not None and is_at_end and not waiter.done() and eager(payloads):
+        eager = self.eager
+        if eager is not None and self._position + len(payloads) == next_number and eager(payloads):
             self._position = next_number
             self._silence.since = self._loop.time()
         else:
@@ -194,11 +192,11 @@ class Silence:
     """
 
     def __init__(self, after_s: float | None, wake: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.since = self._loop.time()
         self._after_s = after_s
         self._wake = wake
-        self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self.since = self._loop.time()
 
     def broken(self) -> None:
         """Something happened just now."""

@@ -30,15 +30,15 @@ class LogWriter:
         on_lost_lease: Callable[[], None],
     ) -> None:
         self._log = log
-        self._on_lost_lease = on_lost_lease
         self._row = row
-        self._commit_first = commit_first and row is not None
-        self._written = log.next_number
-        self._held_back: list[bytes] = []  # what is to be stored before it is in the log
         self._unwritten_bytes = 0
-        self._stalled = False
+        self._commit_first = commit_first and row is not None
         self._ending = False
         self._flushing = False
+        self._stalled = False
+        self._on_lost_lease = on_lost_lease
+        self._written = log.next_number
+        self._held_back: list[bytes] = []  # what is to be stored before it is in the log
         self._task: asyncio.Task[None] | None = None
 
     def append(self, payloads: list[bytes], size: int, among: Texts | None = None, *, last: bool = False) -> None:

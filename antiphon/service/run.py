@@ -60,6 +60,20 @@ class Run:
         generation: Generation | None,
         tenant: str = "default",
     ) -> None:
+        # What each token needs comes first: so it is together in memory, which is cold when there are many runs.
+        self._growing: Growing | None = None  # what `_take_more` goes on with; any other event ends that
+        self._encoder = Encoder(
+            work.dialect,
+            first_number=log.next_number,
+            response_id=work.base.id,
+            include=work.request.include,
+            noise=noise,
+        )
+        self._background = stream.response.background
+        self._writer = LogWriter(log, row, commit_first=self._background, on_lost_lease=self._give_up)
+        self.bytes = 0
+        self._most_bytes, self._most_event_bytes = around.most_bytes, around.most_event_bytes
+        self._checker = Fold() if around.checks_events else None
         self.state: RunState = BEGINNING
         self.log = log
         self.error: AntiphonError | None = None
@@ -80,18 +94,6 @@ class Run:
         self.tenant = tenant
         self.mailbox = mailbox
         self._generation = generation
-        self._background = stream.response.background
-        self.bytes = 0
-        self._most_bytes, self._most_event_bytes = around.most_bytes, around.most_event_bytes
-        self._encoder = Encoder(
-            work.dialect,
-            first_number=log.next_number,
-            response_id=work.base.id,
-            include=work.request.include,
-            noise=noise,
-        )
-        self._checker = Fold() if around.checks_events else None
-        self._writer = LogWriter(log, row, commit_first=self._background, on_lost_lease=self._give_up)
         self._consumers = 0
         self._has_waited = False
         self._expected: set[str] = set()
@@ -321,16 +323,19 @@ class Run:
         self._append(payloads, among)
         if stream.breach is not None or not self._has_spoken:
             self._look_at(payloads)
+        self._growing = stream.growing if self._has_spoken else None
 
     def _take_more(self, text: str) -> bool:
         """Say more of the text that was said last. False: it is none of the many tokens that are nothing but that."""
-        if self.bytes > self._most_bytes or len(text) > self._most_event_bytes or not self._has_spoken:
+        growing = self._growing
+        if growing is None or self.bytes > self._most_bytes or len(text) > self._most_event_bytes:
             return False
-        growing = self._stream.growing
-        payload = self._more(growing, text) if growing is not None else None
-        if growing is None or growing.form is None or payload is None:
+        payload = self._more(growing, text)
+        if payload is None or growing.form is None:
             return False
-        self._append([payload], Texts(growing.form, [text]))
+        size = len(payload)
+        self.bytes += size
+        self._writer.append([payload], size, Texts(growing.form, [text]))
         return True
 
     def _more(self, growing: Growing, text: str) -> bytes | None:
@@ -418,6 +423,7 @@ class Run:
         self._append(self._encoded(events))
 
     def _encoded(self, events: Sequence[Event]) -> list[bytes]:
+        self._growing = None
         if self._checker is not None:
             self._check(events)
         return self._encoder.encode(events)
