@@ -1,6 +1,7 @@
 """uvicorn's protocols, for requests that never reach the application: they too are answered with OpenAI's envelope."""
 
 import asyncio
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -10,8 +11,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.datastructures import Headers
 from websockets.frames import Frame
 from websockets.http11 import Request, Response
+from websockets.protocol import State
 
 from antiphon.errors import AntiphonError, InvalidRequest
+from antiphon.server.channel import DIRECT_TEXT
 from antiphon.server.error_answers import envelope
 from antiphon.server.exchange import DEPARTURE
 from antiphon.server.guards import REQUEST_ID_HEADER
@@ -230,8 +233,18 @@ class WebSocket(WebSocketsSansIOProtocol):
         refused = self.conn.accept(event)
         if refused.status_code == 101:
             super().handle_connect(event)
+            self.scope["extensions"][DIRECT_TEXT] = {"write": self.write_texts}
             return
         self._refuse(HTTPStatus(refused.status_code), refused.headers)
+
+    def write_texts(self, payloads: Sequence[bytes]) -> bool:
+        """Send a text frame for each, or return False: then `send` has to do it, or to say why it cannot."""
+        if not self.writable.is_set() or self.disconnected or self.conn.state is not State.OPEN:
+            return False
+        for payload in payloads:
+            self.conn.send_text(payload)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        return True
 
     def _refuse(self, code: HTTPStatus, said: Headers) -> None:
         """Answer a handshake that is not valid, and close; `said` is what the answer has to say beside."""

@@ -2,21 +2,34 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Sequence
 
 from starlette.types import Receive, Send
 
 from antiphon.server.exchange import ClientGone
 
+DIRECT_TEXT = "antiphon.direct_text"
+"""An extension of ASGI by our own protocol; its `write` sends text frames at once, or returns False: not now."""
+
 
 class Channel:
     """Frames may be sent by several tasks at once, each frame is whole.
 
-    A send waits for the client to read, so what a slow client has not read stays in the logs, not here.
+    A send waits for the client to read, so what a slow client has not read stays in the logs, not here. `write` is what
+    sends without a task, if the server can do that.
     """
 
-    def __init__(self, receive: Receive, send: Send, *, send_deadline_s: float) -> None:
+    def __init__(
+        self,
+        receive: Receive,
+        send: Send,
+        *,
+        send_deadline_s: float,
+        write: Callable[[Sequence[bytes]], bool] | None = None,
+    ) -> None:
         self._receive = receive
         self._send = send
+        self._write = write
         self._send_deadline_s = send_deadline_s
         self._loop = asyncio.get_running_loop()
         self._sending = 0
@@ -42,6 +55,10 @@ class Channel:
         finally:
             self._sending -= 1
             self._moved_at = self._loop.time()
+
+    def send_now(self, payloads: Sequence[bytes]) -> bool:
+        """Send a frame for each, or return False: then `send` has to do it."""
+        return self._write is not None and not self._sending and self._write(payloads)
 
     async def stalled(self) -> None:
         """Return when no frame has got through for longer than the deadline although one was to be sent."""

@@ -13,6 +13,7 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Protocol
 
 from antiphon.core.past_turn import PastTurn
@@ -38,6 +39,7 @@ from antiphon.server.steering import (
 from antiphon.service.caller import Caller
 from antiphon.service.following import Following
 from antiphon.service.ids import new_id
+from antiphon.service.log import LogReader
 from antiphon.service.manner import Manner
 from antiphon.service.responses import Responses
 from antiphon.service.run import Run
@@ -191,6 +193,8 @@ class Lane:
         following = Following.live(run, -1, self._service.options.heartbeat_s)
         reader, heartbeat = following.reader, HEARTBEATS.get(following.dialect.heartbeat)
         self._run, self._last_number = run, 0
+        if isinstance(reader, LogReader):
+            reader.eager = partial(self._send_now, reader)
         try:
             while (payloads := await reader.read()) is not None:
                 if run.log.closed:
@@ -204,6 +208,13 @@ class Lane:
         finally:
             self._run = None
             following.leave()
+
+    def _send_now(self, reader: LogReader, payloads: list[bytes]) -> bool:
+        """Send payloads from within the callback that brought them, or return False: not now."""
+        if not self._connection.channel.send_now([in_lane(payload, self._stream_id) for payload in payloads]):
+            return False
+        self._last_number = reader.position + len(payloads) - 1
+        return True
 
     def _settle(self, run: Run) -> None:
         """The run has its outcome: remember it, or forget what it went on from."""

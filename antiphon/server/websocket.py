@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 
 from antiphon.errors import AntiphonError, InvalidRequest, NotFound, Unauthorized, UpgradeRequired
 from antiphon.server.arrival import DIALECT, Arrival, Reception
-from antiphon.server.channel import Channel
+from antiphon.server.channel import DIRECT_TEXT, Channel
 from antiphon.server.connection import SocketConnection, SocketOrigin, WebSocketOptions
 from antiphon.server.error_answers import envelope, retry_headers
 from antiphon.server.guards import Guard
@@ -45,7 +45,9 @@ class Sockets:
             await _refuse(scope, send, error, arrival)
             return
         await send({"type": "websocket.accept", "headers": arrival.reply.lines()})
-        channel = Channel(receive, send, send_deadline_s=self._options.send_deadline_s)
+        direct = (scope.get("extensions") or {}).get(DIRECT_TEXT, {})
+        deadline_s = self._options.send_deadline_s
+        channel = Channel(receive, send, send_deadline_s=deadline_s, write=direct.get("write"))
         origin = SocketOrigin(
             admitted=admitted,
             manner=arrival.manner,
