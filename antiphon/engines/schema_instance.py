@@ -176,7 +176,7 @@ class _Maker:
         optional = [each for each in properties if each not in names and properties[each] is not False]
         if not names and depth < SIMPLE_FROM_DEPTH:
             names = optional[:1]
-        least = int(number(schema.get("minProperties")) or 0)
+        least = min(int(number(schema.get("minProperties")) or 0), MAX_ITEMS)
         names += [each for each in optional if each not in names][: max(0, least - len(names))]
         names += islice(self._new_names(schema, names), max(0, least - len(names)))
         names = self._with_dependents(schema, names)

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -230,5 +230,6 @@ ODD = st.recursive(
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(schema=st.dictionaries(KEYWORDS, ODD, max_size=5))
+@example(schema={"type": [], "minProperties": 2.0**63})
 def test_nonsense_as_a_schema_never_raises(schema: Any) -> None:
     instance(schema, ["a", "7", "1e400"])
