@@ -50,6 +50,16 @@ def test_a_compiled_module_defines_no_struct_and_no_subclass_of_a_builtin(path: 
 
 
 @pytest.mark.parametrize("path", LISTED)
+def test_an_exception_of_a_compiled_module_has_no_attributes_of_its_class(path: str) -> None:
+    """Compiled, an exception whose class has one does not have it."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    raised = {one.__name__ for one in classes_of(path) if issubclass(one, BaseException)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and node.name in raised:
+            assert not any(isinstance(each, ast.Assign | ast.AnnAssign) for each in node.body), node.name
+
+
+@pytest.mark.parametrize("path", LISTED)
 def test_a_compiled_module_has_no_async_generator(path: str) -> None:
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     found = [node.name for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef) and yields(node)]
