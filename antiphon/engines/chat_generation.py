@@ -33,7 +33,7 @@ FINISHING_S = 5.0  # for usage and the end of the stream, once the finish reason
 class ChatGeneration:
     """A `Generation` by the first server that accepts it; `attempts` finds one after the other."""
 
-    _parser: ChunkParser
+    _parser: ChunkParser  # declared here to be the first: a token needs it too
 
     def __init__(self, chat: ChatRequest, attempts: Attempts, patience: Patience) -> None:
         # What each token needs comes first: so it is together in memory, which is cold when there are many streams.

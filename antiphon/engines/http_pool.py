@@ -69,7 +69,7 @@ class HttpPool:
         return self._idle.popitem()[0] if self._idle else None
 
     def _close_old(self, now: float) -> None:
-        """Close those that have been idle for too long."""
+        """Close those that have been idle for too long. While nothing is asked, that is left to the server."""
         while self._idle:
             connection, since = next(iter(self._idle.items()))
             if now - since < MAX_IDLE_S:

@@ -335,7 +335,7 @@ class Run:
             return False
         size = len(payload)
         self.bytes += size
-        self._writer.append([payload], size, Texts(growing.form, [text]))
+        self._writer.append([payload], size, Texts(growing.form, [text]))  # as `_append`, of a stream that goes on
         return True
 
     def _more(self, growing: Growing, text: str) -> bytes | None:
