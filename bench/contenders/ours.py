@@ -42,7 +42,7 @@ class Ours:
         return _version()
 
     def command(self, port: int, upstream: str, folder: Path) -> Command:
-        return Command(_serve(self._python, port, upstream, folder), _environment(str(ROOT)))
+        return Command(serve(self._python, port, upstream, folder), environment(str(ROOT)))
 
 
 class Uncompiled(Ours):
@@ -63,15 +63,13 @@ class Compiled(Ours):
         wheel = compiled_wheel(self._python, wheels)
         self._python = _installed(cache / "antiphon-compiled", self._python, wheel)
         asked = [self._python, "-m", "antiphon", "--version"]
-        told = subprocess.run(
-            asked, cwd=wheels, env=_environment(""), capture_output=True, text=True, timeout=30
-        ).stdout
+        told = subprocess.run(asked, cwd=wheels, env=environment(""), capture_output=True, text=True, timeout=30).stdout
         if "(compiled)" not in told:
             raise Absent(f"the wheel does not run compiled: {told.strip()}")
         return _version()
 
     def command(self, port: int, upstream: str, folder: Path) -> Command:
-        return Command(_serve(self._python, port, upstream, folder), _environment(""))
+        return Command(serve(self._python, port, upstream, folder), environment(""))
 
 
 def compiled_wheel(python: str, into: Path) -> Path:
@@ -82,12 +80,12 @@ def compiled_wheel(python: str, into: Path) -> Path:
     return wheel
 
 
-def _serve(python: str, port: int, upstream: str, folder: Path) -> Sequence[str]:
+def serve(python: str, port: int, upstream: str, folder: Path) -> Sequence[str]:
     flags = ["--engine", upstream, "--data-dir", str(folder), "--port", str(port), "--drain-delay-s", "0"]
     return [python, "-m", "antiphon", "serve", *flags]
 
 
-def _environment(python_path: str) -> dict[str, str]:
+def environment(python_path: str) -> dict[str, str]:
     return {"ANTIPHON_API_KEY": API_KEY, "PYTHONPATH": python_path}
 
 
