@@ -61,9 +61,9 @@ class Server:
     async def get(self, path: str) -> None:
         await self._connection.exchange(request("GET", path, {}), len)
 
-    async def cost_ms(self, act: Callable[[], Awaitable[object]], tries: int = TRIES) -> float:
+    async def cost_ms(self, act: Callable[[], Awaitable[object]]) -> float:
         """The least CPU that `act` took."""
-        return min([await self._once(act) for _ in range(tries)])
+        return min([await self._once(act) for _ in range(TRIES)])
 
     async def _once(self, act: Callable[[], Awaitable[object]]) -> float:
         before = cpu_ns(self._pid)
@@ -114,8 +114,7 @@ async def measure_answers(server: Server) -> list[Point]:
         async def stream(said: str = said, made: list[str] = made) -> None:
             made.append(await server.post(input=said, stream=True))
 
-        tries = TRIES if tokens <= 10_000 else 1
-        points.append(Point("stream", "tokens of answer", tokens, await server.cost_ms(stream, tries)))
+        points.append(Point("stream", "tokens of answer", tokens, await server.cost_ms(stream)))
         whole, again = f"/v1/responses/{made[-1]}", f"/v1/responses/{made[-1]}?stream=true"
         points.append(Point("fetch", "tokens of answer", tokens, await server.cost_ms(partial(server.get, whole))))
         points.append(Point("replay", "tokens of answer", tokens, await server.cost_ms(partial(server.get, again))))
