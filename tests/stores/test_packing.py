@@ -1,7 +1,9 @@
 """What is kept of a log's segment gives its payloads back, byte for byte."""
 
+import random
 import zlib
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import msgpack
@@ -31,6 +33,15 @@ def test_of_an_event_that_goes_on_a_text_only_the_text_is_kept() -> None:
     payloads = Payloads()
     payloads.add([FORM.payload(encode(text), at) for at, text in enumerate(texts)], Texts(FORM, texts))
     assert len(pack(payloads)) < 0.7 * len(pack(tuple(payloads)))
+
+
+@pytest.mark.parametrize("size", [20, 300, 1024, 3000, 4096, 15_000, 30_000])
+def test_what_is_said_again_at_the_end_takes_no_room(size: int) -> None:
+    text = random.Random(size).randbytes(size // 2)
+    payloads = (text, text)
+    packed = pack(payloads)
+    assert len(packed) < 0.6 * size + 60
+    assert unpack(packed, 0) == payloads
 
 
 def test_segments_of_whole_payloads_are_read_as_before() -> None:
