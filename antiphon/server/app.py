@@ -6,6 +6,7 @@ here, and only here.
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -146,7 +147,7 @@ class App:
             self._recorder,
             strict=options.strict,
             done_marker=options.done_marker,
-            document=document(azure=options.azure.enabled),
+            document=partial(document, azure=options.azure.enabled),
         )
         rows = routes(
             handlers,

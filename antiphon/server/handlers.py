@@ -1,7 +1,7 @@
 """One function per endpoint: read the request, ask the service, write the answer. No decisions."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
@@ -35,11 +35,11 @@ T = TypeVar("T")
 class Handlers:
     """The endpoints over one service. `strict` refuses what is not OpenAI's.
 
-    `done_marker`: whether streams end with `[DONE]`: `dialect`, `always` or `never`. `document` is `/openapi.json`.
+    `done_marker`: whether streams end with `[DONE]`: `dialect`, `always` or `never`. `document` makes `/openapi.json`.
     """
 
     def __init__(
-        self, service: Responses, recorder: Recorder, *, strict: bool, done_marker: str, document: bytes
+        self, service: Responses, recorder: Recorder, *, strict: bool, done_marker: str, document: Callable[[], bytes]
     ) -> None:
         self._service = service
         self._recorder = recorder
@@ -165,7 +165,8 @@ class Handlers:
         await exchange.answer(200, self._recorder.metrics.show(), content_type=CONTENT_TYPE)
 
     async def openapi(self, exchange: Exchange) -> None:
-        await exchange.answer(200, self._document)
+        """What is asked of few servers; a moment's work at the first time, which others need not wait for."""
+        await exchange.answer(200, await asyncio.to_thread(self._document))
 
 
 async def _answer_at_end(exchange: Exchange, run: Run) -> None:

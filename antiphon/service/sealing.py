@@ -1,20 +1,26 @@
 """Reasoning that leaves the server sealed, so that a client without state can bring it back.
 
 A sealed text is bound to its tenant and its model: under another one it does not open. Keys rotate: the first seals,
-all open. Source: the Fernet specification, by way of `cryptography`.
+all open. Source: the Fernet specification, by way of `cryptography`, which is loaded by the first text that is sealed
+or opened: it takes 7 MB, and most servers never need it.
 """
 
 import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from msgspec import Struct
 
 from antiphon.errors import SetupError
 
+if TYPE_CHECKING:
+    from antiphon.service.fernet import Fernets
+
+_KEY_BYTES = 32
 Refusal = Literal["organization_mismatch", "model_mismatch"]
 
 
@@ -38,20 +44,26 @@ class Sealer:
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
-        try:
-            self._fernet = MultiFernet([Fernet(key) for key in keys])
-        except ValueError:
-            raise SetupError("A reasoning encryption key is not 32 bytes in url-safe base64.") from None
+        if not all(map(_is_key, keys)):
+            raise SetupError(f"A reasoning encryption key is not {_KEY_BYTES} bytes in url-safe base64.")
+        self._keys = keys
+
+    @cached_property
+    def _fernets(self) -> "Fernets":
+        from antiphon.service.fernet import Fernets
+
+        return Fernets(self._keys)
 
     def seal(self, text: str, *, tenant: str, model: str) -> str:
         """An opaque text that only this server's keys open."""
-        return self._fernet.encrypt(msgspec.json.encode(_Sealed(tenant, model, text))).decode()
+        return self._fernets.encrypt(msgspec.json.encode(_Sealed(tenant, model, text)))
 
     def open(self, sealed: str, *, tenant: str, model: str) -> Opened:
         """What was sealed, or why it stays closed."""
+        said = self._fernets.decrypt(sealed)
         try:
-            found = msgspec.json.decode(self._fernet.decrypt(sealed.encode()), type=_Sealed)
-        except (InvalidToken, UnicodeEncodeError, msgspec.DecodeError):
+            found = msgspec.json.decode(said or b"", type=_Sealed)
+        except msgspec.DecodeError:
             return Opened(refusal="organization_mismatch")
         if found.tenant != tenant:
             return Opened(refusal="organization_mismatch")
@@ -68,5 +80,12 @@ def kept_key(path: Path) -> str:
     except FileExistsError:
         return path.read_text().strip()
     with os.fdopen(handle, "wb") as file:
-        file.write(Fernet.generate_key())
+        file.write(urlsafe_b64encode(os.urandom(_KEY_BYTES)))
     return path.read_text().strip()
+
+
+def _is_key(key: str) -> bool:
+    try:
+        return len(urlsafe_b64decode(key)) == _KEY_BYTES
+    except ValueError:
+        return False

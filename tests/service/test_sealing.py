@@ -1,6 +1,8 @@
 """Sealed reasoning opens for the tenant and the model it was sealed for, with any key that is known."""
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,14 +40,22 @@ def test_another_tenant_and_another_model_cannot_open_it() -> None:
     assert Sealer([OLD]).open(sealed(), tenant="acme", model="n") == Opened(refusal="model_mismatch")
 
 
-def test_a_key_that_is_none_is_refused_at_start() -> None:
+@pytest.mark.parametrize("key", ["short", "", "ü", OLD[:-4]])
+def test_a_key_that_is_none_is_refused_at_start(key: str) -> None:
     with pytest.raises(SetupError):
-        Sealer(["short"])
+        Sealer([key])
+
+
+def test_a_server_that_seals_nothing_does_without_the_library() -> None:
+    asked = f"import sys, antiphon.cli; antiphon.assembly.Sealer([{OLD!r}]); print('cryptography' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=30)
+    assert said.stdout == "False\n"
 
 
 def test_the_kept_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "keys" / "reasoning.key"
 
     assert kept_key(path) == kept_key(path)
+    Sealer([kept_key(path)])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
