@@ -40,7 +40,7 @@ def test_another_tenant_and_another_model_cannot_open_it() -> None:
     assert Sealer([OLD]).open(sealed(), tenant="acme", model="n") == Opened(refusal="model_mismatch")
 
 
-@pytest.mark.parametrize("key", ["short", "", "ü", OLD[:-4]])
+@pytest.mark.parametrize("key", ["short", "", "ü", "A" * 40])
 def test_a_key_that_is_none_is_refused_at_start(key: str) -> None:
     with pytest.raises(SetupError):
         Sealer([key])
