@@ -22,6 +22,8 @@ from bench.figures import YARDSTICK, Figure, Run, ms_per_request, us_per_token
 from bench.modes import MODES, Mode
 from bench.session import Plan, Session
 
+_VERSIONS = "the first is what the others are measured by"
+
 
 class Version:
     """This server, as an interpreter has it installed."""
@@ -50,13 +52,13 @@ class Version:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, and print a table; 2 if a version did not start."""
     parser = argparse.ArgumentParser(prog="python -m bench.versions", description=__doc__, allow_abbrev=False)
-    parser.add_argument("versions", nargs="+", metavar="NAME=PYTHON[,VARIABLE=VALUE]…", help="the first is the measure")
+    parser.add_argument("versions", nargs="+", type=Version, metavar="NAME=PYTHON[,VARIABLE=VALUE]…", help=_VERSIONS)
     parser.add_argument("--rounds", type=int, default=7, metavar="N", help="default 7")
     parser.add_argument("--modes", default="short,32x10,256x10", metavar="NAME,…")
     parser.add_argument("--nginx", action="store_true", help="nginx too")
     given = parser.parse_args(argv)
     modes = [mode for mode in MODES if mode.name in given.modes.split(",")]
-    versions = [Version(one) for one in given.versions]
+    versions: list[Version] = given.versions
     contenders: list[Contender] = [*versions, Nginx()] if given.nginx else [*versions]
     names = [version.name for version in versions] + [YARDSTICK] * given.nginx
     plan = Plan(

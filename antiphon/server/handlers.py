@@ -165,7 +165,7 @@ class Handlers:
         await exchange.answer(200, self._recorder.metrics.show(), content_type=CONTENT_TYPE)
 
     async def openapi(self, exchange: Exchange) -> None:
-        """What is asked of few servers; a moment's work at the first time, which others need not wait for."""
+        """In a thread: making the document takes a moment, and streams go on meanwhile."""
         await exchange.answer(200, await asyncio.to_thread(self._document))
 
 

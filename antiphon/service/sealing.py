@@ -44,7 +44,7 @@ class Sealer:
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
-        if not all(map(_is_key, keys)):
+        if not keys or not all(map(_is_key, keys)):
             raise SetupError(f"A reasoning encryption key is not {_KEY_BYTES} bytes in url-safe base64.")
         self._keys = keys
 

@@ -81,11 +81,13 @@ def compiled_wheel(python: str, into: Path) -> Path:
 
 
 def serve(python: str, port: int, upstream: str, folder: Path) -> Sequence[str]:
+    """How an interpreter starts this server in front of the URL `upstream`."""
     flags = ["--engine", upstream, "--data-dir", str(folder), "--port", str(port), "--drain-delay-s", "0"]
     return [python, "-m", "antiphon", "serve", *flags]
 
 
 def environment(python_path: str) -> dict[str, str]:
+    """What a server of ours is told; `python_path` is where else to look for its modules, if not empty."""
     return {"ANTIPHON_API_KEY": API_KEY, "PYTHONPATH": python_path}
 
 

@@ -20,8 +20,15 @@ def test_the_first_version_is_the_measure_of_the_others(capsys: pytest.CaptureFi
     assert float(after.split()[-4]) > 0
 
 
-def test_an_interpreter_without_this_server_is_absent(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["none=/nowhere/python", "--rounds", "1", "--modes", "short"]) == 2
+@pytest.mark.parametrize("python", ["/nowhere/python", f"{sys.executable},ANTIPHON_ACCESS_LOG=perhaps"])
+def test_what_does_not_start_is_absent(python: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([f"none={python}", "--rounds", "1", "--modes", "short"]) == 2
     said = capsys.readouterr().out
     assert "absent: " in said
     assert said.splitlines()[-1].split() == ["short", "none", "no", "sound", "figure"]
+
+
+def test_a_variable_without_a_value_is_a_wrong_call(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([f"one={sys.executable},ANTIPHON_ACCESS_LOG"])
+    assert "argument NAME=PYTHON" in capsys.readouterr().err

@@ -44,6 +44,8 @@ def test_another_tenant_and_another_model_cannot_open_it() -> None:
 def test_a_key_that_is_none_is_refused_at_start(key: str) -> None:
     with pytest.raises(SetupError):
         Sealer([key])
+    with pytest.raises(SetupError):
+        Sealer([])
 
 
 def test_a_server_that_seals_nothing_does_without_the_library() -> None:
